@@ -1,0 +1,1 @@
+"""What should this person be shown next? The Sequential LLM Framework for Fashion Recommendation (EMNLP 2024)."""
