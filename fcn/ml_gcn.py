@@ -1,0 +1,72 @@
+"""Label heads: the GCN that learns label classifiers (the FCN's own), and a plain linear one. Same interface.
+
+ML-GCN (Chen et al., CVPR 2019, equations 1-5): node inputs H0 are the labels' phrase embeddings (C, d); two graph
+convolutions with LeakyReLU(0.2) between give W (C, D); logits = o W^T. The graph is a buffer, computed once. One bias
+per label is added, started at the training log-odds, because outfit embeddings carry no constant.
+"""
+
+from __future__ import annotations
+
+import torch
+from timm.loss import AsymmetricLossMultiLabel
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch_geometric.nn import GCNConv
+
+HEADS = ("ml-gcn", "linear")
+LOSSES = ("bce", "asl")
+
+
+class MLGCNHead(nn.Module):
+    """(B, D) outfit embeddings -> (B, C) label logits, through classifiers generated from the label graph."""
+
+    def __init__(self, out_dim: int, phrases: Tensor, edge_index: Tensor, edge_weight: Tensor, hidden: int = 256):
+        """phrases (C, d) label embeddings; edge_index (2, E) and edge_weight (E,) of the normalised label graph."""
+        super().__init__()
+        self.register_buffer("phrases", phrases.float().clone())
+        self.register_buffer("edge_index", edge_index.clone())
+        self.register_buffer("edge_weight", edge_weight.float().clone())
+        self.first = GCNConv(phrases.shape[1], hidden, normalize=False)
+        self.second = GCNConv(hidden, out_dim, normalize=False)
+        self.bias = nn.Parameter(torch.zeros(len(phrases)))
+
+    def classifiers(self) -> Tensor:
+        """W, (C, D)."""
+        hidden = F.leaky_relu(self.first(self.phrases, self.edge_index, self.edge_weight), 0.2)
+        return self.second(hidden, self.edge_index, self.edge_weight)
+
+    def forward(self, outfits: Tensor) -> Tensor:
+        return outfits @ self.classifiers().T + self.bias
+
+
+class LinearHead(nn.Module):
+    """(B, D) outfit embeddings -> (B, C) label logits, one independent classifier per label."""
+
+    def __init__(self, out_dim: int, labels: int):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(labels, out_dim))
+        nn.init.xavier_uniform_(self.weight)
+        self.bias = nn.Parameter(torch.zeros(labels))
+
+    def classifiers(self) -> Tensor:
+        """W, (C, D)."""
+        return self.weight
+
+    def forward(self, outfits: Tensor) -> Tensor:
+        return outfits @ self.weight.T + self.bias
+
+
+def label_loss(name: str) -> nn.Module:
+    """Multi-label loss by name: "bce", or "asl" (asymmetric loss, timm's), summed over labels, mean over outfits."""
+    if name == "bce":
+        return SummedBCE()
+    if name == "asl":
+        return AsymmetricLossMultiLabel(gamma_neg=2, gamma_pos=0, clip=0.05)
+    raise ValueError(f"loss must be one of {LOSSES}, got {name!r}")
+
+
+class SummedBCE(nn.Module):
+    """Binary cross entropy, summed over labels and averaged over outfits."""
+
+    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
+        return F.binary_cross_entropy_with_logits(logits, targets, reduction="none").sum(1).mean()

@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+
+from fcn.calibration import Calibration, fit_temperature
+from fcn.metrics import (
+    absent_labels,
+    auc,
+    decisions,
+    expected_calibration_error,
+    fill_in_the_blank,
+    label_metrics,
+    mean_average_precision,
+    precision_recall_f1,
+)
+
+TARGETS = np.array([[1, 0], [1, 1], [0, 1], [0, 0]])
+
+
+def test_perfect_reversed_and_tied_rankings():
+    perfect = np.where(TARGETS, 2.0, -2.0)
+    assert mean_average_precision(perfect, TARGETS) == 1
+    assert mean_average_precision(-perfect, TARGETS) == pytest.approx((1 / 3 + 2 / 4) / 2)
+    assert mean_average_precision(np.zeros((4, 2)), TARGETS) == pytest.approx(0.5)  # ties: the prevalence
+    assert auc([3, 2, 1], [1, 0, 0]) == 1 and auc([1, 2, 3], [1, 0, 0]) == 0 and auc([1, 1, 1], [1, 0, 0]) == 0.5
+    assert np.isnan(auc([1.0, 2.0], [1, 1]))
+
+
+def test_known_precision_and_recall():
+    logits = np.array([[1.0, -1], [1, -1], [1, 1], [-1, -1]])
+    # label 0: 3 decided, 2 right, 2 true; label 1: 1 decided, 1 right, 2 true
+    result = precision_recall_f1(logits, TARGETS)
+    cp, cr, op, overall_r = (2 / 3 + 1) / 2, (1 + 0.5) / 2, 3 / 4, 3 / 4
+    assert result == pytest.approx({"cp": cp, "cr": cr, "cf1": 2 * cp * cr / (cp + cr), "op": op, "or": overall_r,
+                                    "of1": 0.75})
+
+
+def test_cf1_is_not_the_mean_of_class_f1():
+    logits = np.array([[1.0, 1], [1, -1], [1, -1], [1, -1]])
+    cf1 = precision_recall_f1(logits, TARGETS)["cf1"]
+    class_f1 = [2 * 0.5 / 1.5, 0]
+    assert cf1 != pytest.approx(np.mean(class_f1)) and cf1 == pytest.approx(2 * 0.25 * 0.5 / 0.75)
+
+
+def test_top_k_keeps_the_best_that_are_positive():
+    logits = np.array([[3.0, 2, 1, 0.5], [-1, 2, -3, -4]])
+    np.testing.assert_array_equal(decisions(logits, 3), [[1, 1, 1, 0], [0, 1, 0, 0]])
+    np.testing.assert_array_equal(decisions(np.zeros((1, 2))), [[1, 1]])  # probability .5 is a yes
+
+
+def test_absent_labels_are_left_out_and_listed():
+    targets = np.concatenate([TARGETS, np.zeros((4, 1), int)], 1)
+    logits = np.concatenate([np.where(TARGETS, 2.0, -2.0), np.full((4, 1), 9.0)], 1)
+    assert absent_labels(targets, ["a", "b", "c"]) == ["c"]
+    found = label_metrics(logits, targets)
+    assert found["map"] == found["cf1"] == found["of1"] == 1
+
+
+def test_one_label_alone_works():
+    assert precision_recall_f1(np.array([[1.0], [-1]]), np.array([[1], [0]]))["cf1"] == 1
+
+
+def test_fitb_counts_ties_as_chance():
+    scores = np.array([[3.0, 1, 1, 1], [1, 2, 0, 0], [1, 1, 0, 0], [1, 1, 1, 1]])
+    assert fill_in_the_blank(scores) == pytest.approx((1 + 0 + 0.5 + 0.25) / 4)
+
+
+def test_calibration_error_of_known_probabilities():
+    assert expected_calibration_error(np.array([[0.8] * 5]), np.array([[1, 1, 1, 1, 0]])) == pytest.approx(0, abs=1e-6)
+    assert expected_calibration_error(np.array([0.9, 0.9]), np.array([0, 0])) == pytest.approx(0.9, abs=1e-6)
+
+
+def test_temperature_recovers_overconfidence_and_keeps_the_ranking():
+    rng = np.random.default_rng(0)
+    true = rng.normal(0, 1.5, (4000, 2))
+    targets = rng.random(true.shape) < 1 / (1 + np.exp(-true))
+    assert fit_temperature(3 * true, targets) == pytest.approx(3, rel=0.1)
+    assert fit_temperature(true, np.zeros_like(true)) == 1
+    fitted = Calibration.fit(["g=a", "h=a"], np.stack([3 * true[:, 0], true[:, 1]], 1), targets,
+                             2 * true[:, 0], targets[:, 0])
+    assert fitted.groups["g"] == pytest.approx(3, rel=0.15) and fitted.groups["h"] == pytest.approx(1, rel=0.15)
+    assert fitted.coherence == pytest.approx(2, rel=0.15)
+    assert Calibration.from_json(fitted.to_json()) == fitted
+    assert fitted.error(["g=a", "h=a"], np.stack([3 * true[:, 0], true[:, 1]], 1), targets) < 0.03

@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+import torch
+
+from fcn.label_graph import LabelGraph
+from fcn.model import FashionCognitiveNetwork, FCNConfig
+
+LABELS = ("g=a", "g=b", "h=c")
+SIZES = {"hidden": 8, "filters": 4, "pair_dim": 4, "gcn_hidden": 8, "dropout": 0.0}
+
+
+def network(head="ml-gcn", **options):
+    torch.manual_seed(0)
+    graph = LabelGraph.from_labels(LABELS, np.array([[1, 1, 0], [0, 1, 1]]))
+    config = FCNConfig(6, LABELS, head, **{**SIZES, **options})
+    return FashionCognitiveNetwork(config, graph, torch.randn(3, 5))
+
+
+def batch(lengths=(4, 2, 1), size=4):
+    torch.manual_seed(1)
+    mask = torch.arange(size)[None] < torch.tensor(lengths)[:, None]
+    return torch.randn(len(lengths), size, 6) * mask.unsqueeze(-1), mask
+
+
+@pytest.mark.parametrize("head", ["ml-gcn", "linear"])
+def test_shapes_losses_and_gradients(head):
+    model, (features, mask) = network(head), batch()
+    answer = model(features, mask, labels=torch.eye(3), coherent=torch.tensor([1.0, 0, 1]))
+    assert answer["label_logits"].shape == (3, 3) and answer["coherence_logits"].shape == (3,)
+    assert answer["embedding"].shape == (3, model.out_dim)
+    answer["loss"].backward()
+    assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in model.parameters())
+
+
+def test_labels_of_corrupted_outfits_are_not_learnt_from():
+    model, (features, mask) = network(), batch()
+    known = torch.tensor([True, False, False])
+    one = model(features, mask, labels=torch.tensor([[1.0, 0, 0], [0, 0, 0], [0, 0, 0]]), label_mask=known)["loss"]
+    other = model(features, mask, labels=torch.tensor([[1.0, 0, 0], [1, 1, 1], [1, 1, 1]]), label_mask=known)["loss"]
+    assert one == other
+    assert "loss" not in model(features, mask)
+
+
+def test_padding_and_company_do_not_matter():
+    model, (features, mask) = network().eval(), batch()
+    together = model(features, mask)
+    for i, length in enumerate((4, 2, 1)):
+        alone = model(features[i : i + 1, :length], mask[i : i + 1, :length])
+        for name, value in alone.items():
+            torch.testing.assert_close(value[0], together[name][i], atol=1e-6, rtol=1e-5)
+
+
+def test_config_round_trip_and_state(tmp_path):
+    model = network()
+    again = FashionCognitiveNetwork(FCNConfig.from_json(model.config.to_json()),
+                                    LabelGraph.from_labels(LABELS, np.array([[1, 1, 0], [0, 1, 1]])), torch.zeros(3, 5))
+    again.load_state_dict(model.state_dict())
+    features, mask = batch()
+    torch.testing.assert_close(again.eval()(features, mask)["label_logits"], model.eval()(features, mask)["label_logits"],
+                               rtol=0, atol=0)
+
+
+def test_starting_at_the_prior_gives_the_base_rates():
+    model = network()
+    model.start_at_prior(torch.tensor([0.1, 0.5, 0.0]))
+    np.testing.assert_allclose(torch.sigmoid(model.head.bias.detach()), [0.1, 0.5, 0.001], rtol=1e-4)
+
+
+def test_bad_options_are_refused():
+    with pytest.raises(ValueError, match="head"):
+        network("attention")
+    with pytest.raises(ValueError, match="needs the label graph"):
+        FashionCognitiveNetwork(FCNConfig(6, LABELS))
