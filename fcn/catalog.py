@@ -39,7 +39,10 @@ class Catalog:
         missing = [name for name in schema.names if name not in table.column_names]
         if missing:
             raise DataError(
-                [Problem(ITEMS, None, name, None, "missing column", f"add it as {schema.field(name).type}") for name in missing]
+                [
+                    Problem(ITEMS, None, name, None, "missing column", f"add it as {schema.field(name).type}")
+                    for name in missing
+                ]
             )
         columns = []
         for name, kind in zip(schema.names, schema.types, strict=True):
@@ -63,10 +66,14 @@ class Catalog:
     def read(cls, path: Path | str, root: Path | None = None) -> Catalog:
         """A catalogue `write` wrote. For a data set folder use `DataFolder.open`, which also validates."""
         try:
-            table = pq.read_table(path, memory_map=True, read_dictionary=list(REPEATED[ITEMS]), partitioning=None)
+            table = pq.read_table(
+                path, memory_map=True, read_dictionary=list(REPEATED[ITEMS]), partitioning=None
+            )
         except (OSError, pa.ArrowException) as error:
             remedy = "write the file again, or copy it again from where it is whole"
-            raise DataError(Problem(str(path), None, None, None, f"not readable as parquet ({error})", remedy)) from error
+            raise DataError(
+                Problem(str(path), None, None, None, f"not readable as parquet ({error})", remedy)
+            ) from error
         return cls(table, root)
 
     def write(self, path: Path | str) -> None:
@@ -132,7 +139,9 @@ class Catalog:
         twice = counts.filter(pc.greater(counts.field("counts"), 1)).field("values").to_pylist()
         if twice:
             remedy = "give every item its own id"
-            raise DataError([Problem(None, None, "item_id", value, "comes more than once", remedy) for value in twice])
+            raise DataError(
+                [Problem(None, None, "item_id", value, "comes more than once", remedy) for value in twice]
+            )
 
     def column(self, name: str) -> pa.ChunkedArray:
         return self.table.column(name)
@@ -153,7 +162,11 @@ class Catalog:
     def slots(self) -> np.ndarray:
         """int8 (n,): codes into SLOTS."""
         codes, names = self._codes("slot")
-        return np.array([SLOTS.index(name) for name in names], np.int8)[codes] if len(self) else codes.astype(np.int8)
+        return (
+            np.array([SLOTS.index(name) for name in names], np.int8)[codes]
+            if len(self)
+            else codes.astype(np.int8)
+        )
 
     @cached_property
     def categories(self) -> tuple[np.ndarray, list[str]]:
@@ -202,7 +215,9 @@ class Catalog:
         """This catalogue with more items at its end. DataError when an id is already there."""
         more = items.table if isinstance(items, Catalog) else items_table(items)
         schema = SCHEMAS[ITEMS]
-        joined = Catalog(pa.concat_tables([plain(self.table, schema), plain(more, schema)]).combine_chunks(), self.root)
+        joined = Catalog(
+            pa.concat_tables([plain(self.table, schema), plain(more, schema)]).combine_chunks(), self.root
+        )
         joined._refuse_duplicates()
         return joined
 
@@ -224,7 +239,9 @@ def _digest(digest: hashlib._Hash, column: pa.ChunkedArray | pa.Array) -> None:
     array = flat(column)
     digest.update(np.packbits(array.is_valid().to_numpy(zero_copy_only=False)))
     if pa.types.is_map(array.type):
-        entries = flat(pc.list_flatten(array.cast(pa.list_(pa.struct([("key", pa.string()), ("value", pa.string())])))))
+        entries = flat(
+            pc.list_flatten(array.cast(pa.list_(pa.struct([("key", pa.string()), ("value", pa.string())]))))
+        )
         digest.update(np.diff(array.offsets.to_numpy()).astype(np.int64))
         _digest(digest, entries.field("key"))
         _digest(digest, entries.field("value"))

@@ -47,7 +47,9 @@ def read_info(folder: Path, report: Report) -> tuple[dict, LabelVocabulary] | No
         report.add(INFO, None, None, "missing file", remedy)
         return None
     except (OSError, ValueError, RecursionError) as error:
-        report.add(INFO, None, None, f"not readable as JSON ({str(error)[:200]})", "write it again as JSON in UTF-8")
+        report.add(
+            INFO, None, None, f"not readable as JSON ({str(error)[:200]})", "write it again as JSON in UTF-8"
+        )
         return None
     return check_info(info, report)
 
@@ -110,7 +112,9 @@ class DataFolder:
         DataError lists every problem of every file.
         """
         if images not in IMAGE_CHECKS:
-            raise DataError(Problem(None, None, "images", images, "unknown check", f"use one of {IMAGE_CHECKS}"))
+            raise DataError(
+                Problem(None, None, "images", images, "unknown check", f"use one of {IMAGE_CHECKS}")
+            )
         self = cls()
         self.path = Path(path)
         if not self.path.is_dir():
@@ -179,7 +183,9 @@ class DataFolder:
             bad |= validate.check_labels(table, PEOPLE, "profile", self.vocabulary, report, on_outfit=False)
         self.people = self._drop(table, bad, PEOPLE)
 
-    def _open_interactions(self, table: pa.Table | None, kept: np.ndarray, skip_bad: bool, report: Report) -> None:
+    def _open_interactions(
+        self, table: pa.Table | None, kept: np.ndarray, skip_bad: bool, report: Report
+    ) -> None:
         self.interactions = None
         known = flat(self.people.column("user_id")) if self.people is not None else pa.array([], pa.string())
         self._user_ids = known
@@ -195,7 +201,15 @@ class DataFolder:
         values, codes = validate.uniques(table.column("item_id"))
         place = np.append(self._item_rows(values), -1)  # the last is for null
         item = self._check_items(
-            INTERACTIONS, "item_id", place[codes], np.arange(len(codes)), table.column("item_id"), kept, bad, skip_bad, report
+            INTERACTIONS,
+            "item_id",
+            place[codes],
+            np.arange(len(codes)),
+            table.column("item_id"),
+            kept,
+            bad,
+            skip_bad,
+            report,
         )
         del values, codes, place
 
@@ -332,7 +346,9 @@ def write_folder(
         given[PEOPLE] = people if isinstance(people, pa.Table) else _people_table(people)
     if interactions is not None:
         is_table = isinstance(interactions, pa.Table)
-        given[INTERACTIONS] = interactions if is_table else pa.Table.from_pylist(list(interactions), SCHEMAS[INTERACTIONS])
+        given[INTERACTIONS] = (
+            interactions if is_table else pa.Table.from_pylist(list(interactions), SCHEMAS[INTERACTIONS])
+        )
     report = Report()
     check_info(info, report)
     tables = {file: _canonical(table, file, report) for file, table in given.items()}
@@ -377,13 +393,17 @@ def _refuse_foreign(path: Path) -> None:
     except (OSError, ValueError, TypeError, KeyError):
         pass
     message = "exists and is not a data set folder"
-    raise DataError(Problem(str(path), None, None, None, message, "choose another path, or move it away yourself"))
+    raise DataError(
+        Problem(str(path), None, None, None, message, "choose another path, or move it away yourself")
+    )
 
 
 def _outfits_table(outfits: Iterable[Outfit]) -> pa.Table:
     outfits = list(outfits)
     schema = SCHEMAS[OUTFITS]
-    return pa.table({name: [getattr(outfit, name) for outfit in outfits] for name in schema.names}, _nullable(schema))
+    return pa.table(
+        {name: [getattr(outfit, name) for outfit in outfits] for name in schema.names}, _nullable(schema)
+    )
 
 
 def _people_table(people: Mapping[str, Profile]) -> pa.Table:

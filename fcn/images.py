@@ -20,7 +20,11 @@ _MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"BM", b"
 
 def looks_like_picture(head: bytes) -> bool:
     """Whether the first 16 bytes of a file are those of a picture."""
-    return head.startswith(_MAGIC) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP") or head[4:12] == b"ftypavif"
+    return (
+        head.startswith(_MAGIC)
+        or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
+        or head[4:12] == b"ftypavif"
+    )
 
 
 def resolve_inside(path: str | os.PathLike, root: str | os.PathLike) -> Path | None:
@@ -58,7 +62,9 @@ def open_image(
         if root is not None:
             path = resolve_inside(name, root)
             if path is None:
-                raise refuse(f"the path leaves {root}", "put the picture inside the folder and name it relative to it")
+                raise refuse(
+                    f"the path leaves {root}", "put the picture inside the folder and name it relative to it"
+                )
         if not path.is_file():
             raise refuse("no such picture", "check the path, or set the item's image to null")
         if path.stat().st_size == 0:

@@ -6,7 +6,12 @@ import pyarrow as pa
 
 FORMAT = "dresswell/1"
 INFO = "dataset.json"
-ITEMS, OUTFITS, PEOPLE, INTERACTIONS = "items.parquet", "outfits.parquet", "people.parquet", "interactions.parquet"
+ITEMS, OUTFITS, PEOPLE, INTERACTIONS = (
+    "items.parquet",
+    "outfits.parquet",
+    "people.parquet",
+    "interactions.parquet",
+)
 DIALOGUES = "dialogues.jsonl"
 
 SPLITS = ("train", "val", "test")
@@ -22,7 +27,10 @@ _texts = pa.list_(_text)
 def _table(**columns: pa.DataType | tuple[pa.DataType, bool]) -> pa.Schema:
     """Columns are never null unless given as (type, True)."""
     return pa.schema(
-        [pa.field(name, *(kind if isinstance(kind, tuple) else (kind, False))) for name, kind in columns.items()]
+        [
+            pa.field(name, *(kind if isinstance(kind, tuple) else (kind, False)))
+            for name, kind in columns.items()
+        ]
     )
 
 

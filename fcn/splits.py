@@ -13,7 +13,9 @@ def _checked(user_codes: np.ndarray, timestamps: np.ndarray) -> tuple[np.ndarray
         times = times.astype(np.int64)
     if users.ndim != 1 or users.shape != times.shape:
         message = f"{users.shape} users beside {times.shape} timestamps"
-        raise DataError(Problem(None, None, "timestamps", None, message, "give one user and one time per event"))
+        raise DataError(
+            Problem(None, None, "timestamps", None, message, "give one user and one time per event")
+        )
     return users, times
 
 
@@ -45,7 +47,9 @@ def global_time(timestamps: np.ndarray, val_share: float = 0.1, test_share: floa
     if not (0 <= val_share and 0 <= test_share and val_share + test_share < 1):
         message = "shares that leave nothing to train on"
         remedy = "give two shares of 0 or more that add up to less than 1"
-        raise DataError(Problem(None, None, "val_share, test_share", (val_share, test_share), message, remedy))
+        raise DataError(
+            Problem(None, None, "val_share, test_share", (val_share, test_share), message, remedy)
+        )
     _, times = _checked(timestamps, timestamps)
     order = np.argsort(times, kind="stable")
     tested = int(len(times) * test_share + 0.5)

@@ -67,7 +67,9 @@ def split_label(label: str) -> tuple[str, str]:
     group, mark, value = (part.strip() for part in label.partition("="))
     if not (group and mark and value) or _BAD_NAME.search(label.strip()):
         raise DataError(
-            Problem(None, None, "label", label, "not of the form group=value", "write it as body_figure=triangle")
+            Problem(
+                None, None, "label", label, "not of the form group=value", "write it as body_figure=triangle"
+            )
         )
     return group, value
 
@@ -245,21 +247,31 @@ class LabelVocabulary:
         for i, group in enumerate(groups):
             name = f"label_groups[{i}]"
             if not isinstance(group, Mapping):
-                problems.append(Problem(None, None, name, group, "not an object", "write name, values and polarity"))
+                problems.append(
+                    Problem(None, None, name, group, "not an object", "write name, values and polarity")
+                )
                 continue
             missing = [key for key in ("name", "values", "polarity") if key not in group]
             if missing:
                 remedy = "a group has name, values and polarity (suits, unsuits or null)"
-                problems.append(Problem(None, None, name, group.get("name"), f"no {' or '.join(missing)}", remedy))
+                problems.append(
+                    Problem(None, None, name, group.get("name"), f"no {' or '.join(missing)}", remedy)
+                )
                 continue
             values = group["values"]
             if not isinstance(group["name"], str) or not isinstance(values, list | tuple):
-                problems.append(Problem(None, None, name, group, "wrong type", "name is text, values a list of text"))
+                problems.append(
+                    Problem(None, None, name, group, "wrong type", "name is text, values a list of text")
+                )
             elif not all(isinstance(value, str) for value in values):
-                problems.append(Problem(None, None, name, values, "a value is not text", "put quotes around it"))
+                problems.append(
+                    Problem(None, None, name, values, "a value is not text", "put quotes around it")
+                )
             elif not isinstance(group["polarity"], str | None):
                 problems.append(
-                    Problem(None, None, name, group["polarity"], "unknown polarity", "use suits, unsuits or null")
+                    Problem(
+                        None, None, name, group["polarity"], "unknown polarity", "use suits, unsuits or null"
+                    )
                 )
             else:
                 try:

@@ -61,7 +61,9 @@ class Report:
         if len(rows) > LISTED:
             what, how = message if isinstance(message, str) else "same fault", "as above"
             rest = len(rows) - LISTED
-            self.problems.append(Problem(file, None, field, None, f"{what}, in {rest:,} more rows", how, rest))
+            self.problems.append(
+                Problem(file, None, field, None, f"{what}, in {rest:,} more rows", how, rest)
+            )
 
 
 def as_mask(values: pa.Array | pa.ChunkedArray) -> np.ndarray:
@@ -82,7 +84,9 @@ def read_table(folder: Path, file: str, report: Report) -> pa.Table | None:
     schema = SCHEMAS[file]
     path = folder / file
     if not path.is_file():
-        report.add(file, None, None, "missing file", "make the folder again with its prepare.py or write_folder")
+        report.add(
+            file, None, None, "missing file", "make the folder again with its prepare.py or write_folder"
+        )
         return None
     if path.stat().st_size == 0:
         report.add(file, None, None, "0 bytes", "copy it again from where it is whole, or write it again")
@@ -103,7 +107,15 @@ def read_table(folder: Path, file: str, report: Report) -> pa.Table | None:
             if missing or twice:
                 return None
             table = parquet.read(columns=schema.names)
-    except (OSError, ValueError, KeyError, TypeError, NotImplementedError, MemoryError, pa.ArrowException) as error:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        NotImplementedError,
+        MemoryError,
+        pa.ArrowException,
+    ) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         remedy = "it is cut short or damaged: copy it again from where it is whole, or write it again"
         report.add(file, None, None, f"not readable as parquet ({reason[:200]})", remedy)
@@ -122,7 +134,9 @@ def convert(column: pa.ChunkedArray, file: str, field: pa.Field, report: Report)
         column.validate(full=True)  # also finds text that is not UTF-8 and broken dictionaries
     except pa.ArrowException as error:
         reason = str(error).splitlines()[0][:200]
-        report.add(file, field.name, None, f"damaged values ({reason})", "write text as UTF-8; write the file again")
+        report.add(
+            file, field.name, None, f"damaged values ({reason})", "write text as UTF-8; write the file again"
+        )
         return None
     if not _fits(inner, wanted):
         remedy = f"cast the column to {wanted} and write the file again"
@@ -152,9 +166,13 @@ def _fits(given: pa.DataType, wanted: pa.DataType) -> bool:
     if kinds.is_string(wanted):
         return kinds.is_string(given) or kinds.is_large_string(given) or kinds.is_string_view(given)
     if kinds.is_list(wanted):
-        return (kinds.is_list(given) or kinds.is_large_list(given)) and _fits(given.value_type, wanted.value_type)
+        return (kinds.is_list(given) or kinds.is_large_list(given)) and _fits(
+            given.value_type, wanted.value_type
+        )
     if kinds.is_map(wanted):
-        return kinds.is_map(given) and _fits(given.key_type, pa.string()) and _fits(given.item_type, pa.string())
+        return (
+            kinds.is_map(given) and _fits(given.key_type, pa.string()) and _fits(given.item_type, pa.string())
+        )
     if kinds.is_timestamp(wanted):
         return kinds.is_timestamp(given) or kinds.is_integer(given)
     if kinds.is_floating(wanted):
@@ -169,7 +187,9 @@ def _seconds(column: pa.ChunkedArray) -> pa.ChunkedArray:
         column = column.cast(pa.int64())
         if per_second > 1:
             below = pc.less(column, 0)
-            column = pc.subtract(pc.divide(pc.subtract(column, pc.if_else(below, per_second - 1, 0)), per_second), 0)
+            column = pc.subtract(
+                pc.divide(pc.subtract(column, pc.if_else(below, per_second - 1, 0)), per_second), 0
+            )
     return column.cast(pa.int64())
 
 
@@ -212,7 +232,9 @@ def check_nulls(table: pa.Table, file: str, report: Report) -> np.ndarray:
         column = table.column(field.name)
         if not field.nullable and column.null_count:
             mask = as_mask(column.is_null())
-            remedy = "write an empty list" if pa.types.is_list(field.type) else "give a value, or drop the row"
+            remedy = (
+                "write an empty list" if pa.types.is_list(field.type) else "give a value, or drop the row"
+            )
             report.rows(file, np.flatnonzero(mask), field.name, None, "null where a value is needed", remedy)
             bad |= mask
     return bad
@@ -226,7 +248,11 @@ def check_ids(table: pa.Table, file: str, field: str, report: Report, unique: bo
     bad = np.zeros(table.num_rows, bool)
     rules = (
         (pc.equal(lengths, 0), "empty id", "give every row an id"),
-        (pc.greater(lengths, MAX_ID), f"id longer than {MAX_ID} characters", "use a shorter id, a hash of it for one"),
+        (
+            pc.greater(lengths, MAX_ID),
+            f"id longer than {MAX_ID} characters",
+            "use a shorter id, a hash of it for one",
+        ),
         (pc.match_substring_regex(values, _UNSAFE), "control character in an id", "take it out"),
     )
     for broken, message, remedy in rules:
@@ -247,14 +273,18 @@ def check_ids(table: pa.Table, file: str, field: str, report: Report, unique: bo
     return bad
 
 
-def check_choice(table: pa.Table, file: str, field: str, known: tuple[str, ...], report: Report) -> np.ndarray:
+def check_choice(
+    table: pa.Table, file: str, field: str, known: tuple[str, ...], report: Report
+) -> np.ndarray:
     """Mask of rows whose value is not one of `known`."""
     column = table.column(field)
     values, codes = uniques(column)
     mask = _spread(as_mask(pc.and_(pc.is_valid(values), pc.invert(pc.is_in(values, pa.array(known))))), codes)
     if mask.any():
         rows = np.flatnonzero(mask)
-        report.rows(file, rows, field, take(column, rows), f"unknown {field}", lambda value: nearest(value, known))
+        report.rows(
+            file, rows, field, take(column, rows), f"unknown {field}", lambda value: nearest(value, known)
+        )
     return mask
 
 
@@ -311,7 +341,11 @@ def check_labels(
         if label is None:
             return "null in a list of labels"
         problem = vocabulary.problem(label)
-        return problem.message if problem else f"{label.partition('=')[0]} describes people, no outfit may carry it"
+        return (
+            problem.message
+            if problem
+            else f"{label.partition('=')[0]} describes people, no outfit may carry it"
+        )
 
     def remedy(label: str | None) -> str:
         problem = vocabulary.problem(label) if label is not None else None
@@ -337,7 +371,9 @@ def check_outfit_items(
         (given & (counts == 0), "an outfit without items"),
         (given & (counts == 1), "an outfit of one item"),
     ):
-        report.rows(file, np.flatnonzero(mask), "item_ids", None, message, "list two items or more, or drop the row")
+        report.rows(
+            file, np.flatnonzero(mask), "item_ids", None, message, "list two items or more, or drop the row"
+        )
         bad |= mask
     order = np.lexsort((codes, parents))
     same = (parents[order][1:] == parents[order][:-1]) & (codes[order][1:] == codes[order][:-1])
