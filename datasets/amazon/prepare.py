@@ -396,7 +396,7 @@ class ItemColumns:
 
 
 def read_meta(path: Path, items: list[str], skip_bad: bool, counts: dict[str, Any]) -> ItemColumns:
-    """Stream the meta file: only items with events, of several lines on one item the first. Fills `counts`."""
+    """Stream the meta file: only items with events, of several lines on one item the first."""
     stream = JsonLines(path, skip_bad=skip_bad, literal=True)
     row_of = {item: row for row, item in enumerate(items)}
     columns = ItemColumns.blank(len(items))
@@ -448,7 +448,7 @@ def prepare(
     k: int = 0,
     skip_bad: bool = False,
 ) -> dict[str, Any]:
-    """Read one category of a release in `raw`, write the folder `out`, return the counts. Raises DataError."""
+    """Read one category of a release in `raw`, write the folder `out`, return the counts."""
     started = time.perf_counter()
     counts: dict[str, Any] = {}
     name, reviews_path, meta_path = find_files(raw, category)
@@ -485,7 +485,7 @@ def prepare(
             "name": f"amazon-{name}",
             "licence": "none stated by the publisher; offered for research",
             "source": f"{PUBLISHED}; file {reviews_path.name}",
-            "description": f"A review stands for a purchase; times are of reviews; split: {split}; core: {k}.",
+            "description": f"A review stands for a purchase, at its time; split: {split}; core: {k}.",
             "label_groups": [],
             "made": False,
         },

@@ -239,7 +239,7 @@ def read_rentals(path: Path, skip_bad: bool, counts: dict[str, Any]) -> list[dic
 
 
 def first_rentals(rentals: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Sorted by person (in order of appearance), then date (ties: file order), repeats of an item left out."""
+    """Sorted by person (in order of appearance), then date (ties: file order), without repeats of an item."""
     order_of = {user: number for number, user in enumerate(dict.fromkeys(r["user"] for r in rentals))}
     ordered = sorted(rentals, key=lambda r: (order_of[r["user"]], r["time"]))
     first: dict[tuple[str, str], dict[str, Any]] = {}
@@ -252,8 +252,8 @@ def profile_of(rentals: list[dict[str, Any]], splits: list[str]) -> list[str]:
     """One person's labels from her rentals in time order.
 
     Each stated group: the latest value of her training rows; only where none states it, the earliest held-out
-    row that does (she would say it when she asks). The usual size is counted over training rows alone, ties to
-    the latest.
+    row that does (she would say it when she asks). The usual size is counted over training rows alone, ties
+    to the latest.
     """
     labels: dict[str, str] = {}
     trained = [rental for rental, split in zip(rentals, splits, strict=True) if split == "train"]
