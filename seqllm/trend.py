@@ -1,28 +1,28 @@
-"""What sells now: how often each item was chosen in the days before a moment. Never looks at the day itself."""
+"""What sells now: how often each item was chosen in the days before a moment, that day itself left out."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from seqllm.queries import check_rows
+
 DAY = 86_400
 
 
 class Trend:
-    """Popularity as a function of time, counted by whole days (UTC), so that nothing of a query's own day leaks in.
+    """Popularity over time by whole days (UTC), so that nothing of a query's own day leaks in.
 
-    Events are kept as a sparse days x items table (compressed rows): `days` (D,) int64 ascending, `start` (D + 1,)
-    int64, and for each day its `items` int32 and how often each was chosen, `number` int32. Memory grows with the
-    events, not with days x items.
+    Events are kept as a sparse days x items table (compressed rows): `days` (D,) int64 ascending, `start`
+    (D + 1,) int64, and for each day its `items` int32 and how often each was chosen, `number` int32. Memory
+    grows with the events, not with days x items.
     """
 
     def __init__(self, items: np.ndarray, times: np.ndarray, n_items: int):
-        """items (n,) catalogue rows and times (n,) epoch seconds, in any order; n_items is the catalogue's size."""
+        """items (n,) catalogue rows, times (n,) epoch seconds, in any order; n_items: the catalogue's size."""
         items, times = np.asarray(items, dtype=np.int64), np.asarray(times, dtype=np.int64)
         if items.shape != times.shape or items.ndim != 1:
             raise ValueError(f"items {items.shape} and times {times.shape}; give two columns of equal length")
-        if len(items) and not 0 <= items.min() <= items.max() < n_items:
-            wrong = items.min() if items.min() < 0 else items.max()
-            raise ValueError(f"catalogue row {wrong} does not exist; give rows from 0 to {n_items - 1}")
+        check_rows(items, n_items)
         self.n_items = int(n_items)
         day = times // DAY
         order = np.lexsort((items, day))
@@ -36,8 +36,8 @@ class Trend:
     def counts(self, at: np.ndarray, days: float | None = None) -> np.ndarray:
         """Events of each item on the `days` days before the day of `at`: (B, N) float32.
 
-        at (B,) epoch seconds. An event of day d counts when day(at) - days <= d < day(at); days None counts all
-        earlier days. ValueError when `days` is not positive.
+        at (B,) epoch seconds. An event of day d counts when day(at) - days <= d < day(at); days None counts
+        all earlier days. ValueError when `days` is not positive.
         """
         if days is not None and not days > 0:
             raise ValueError(f"days = {days}; give a positive number of days, or None for all earlier days")
@@ -45,8 +45,8 @@ class Trend:
         high = self.start[np.searchsorted(self.days, asked)]
         low = np.zeros_like(high) if days is None else self.start[np.searchsorted(self.days, asked - days)]
         table = np.zeros((len(asked), self.n_items), np.float32)
-        # One window slides over the days asked for: what enters is added, what leaves is taken off. The running
-        # counts are whole numbers, so nothing drifts.
+        # One window slides over the days asked for: what enters is added, what leaves is taken off. The
+        # running counts are whole numbers, so nothing drifts.
         running, entered, left = np.zeros(self.n_items), 0, 0
         for row, (lo, hi) in enumerate(zip(low, high, strict=True)):
             running += self._sum(entered, hi) - self._sum(left, lo)
