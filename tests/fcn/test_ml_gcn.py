@@ -3,6 +3,7 @@ import torch
 from torch.nn import functional as F
 
 from fcn.label_graph import LabelGraph
+from fcn.metrics import mean_average_precision
 from fcn.ml_gcn import LinearHead, MLGCNHead, label_loss
 
 
@@ -51,7 +52,8 @@ def test_heads_share_an_interface_and_learn_separable_labels(graph, kind, loss):
         value = label_loss(loss)(head(outfits), targets)
         value.backward()
         optimiser.step()
-    assert ((head(outfits) > 0).float() == targets).float().mean() > 0.93
+    # asl leans to positives by design, so the ranking is what both must get right
+    assert mean_average_precision(head(outfits).detach().numpy(), targets.numpy()) > 0.97
 
 
 def test_loss_names_are_checked():

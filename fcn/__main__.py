@@ -1,0 +1,132 @@
+"""Use a trained Fashion Cognitive Network from the command line.
+
+    python -m fcn score   --model runs/fcn i00012 i00400 photos/shoes.png --profile body_figure=triangle,height=low
+    python -m fcn explain --model runs/fcn i00012 i00400 i00077 --max-price 60 --out card.png
+    python -m fcn embed   --model runs/fcn --data DIR --out outfits.npy
+    python -m fcn check   DIR
+
+Pieces are item ids or picture files. --json writes JSON to stdout. Errors: one line to stderr, exit code 2.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from fcn.errors import DataError, DresswellError, Problem
+
+
+def parser() -> argparse.ArgumentParser:
+    root = argparse.ArgumentParser(prog="python -m fcn", description=__doc__,
+                                   formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = root.add_subparsers(dest="command", required=True)
+    for name, text in (("score", "how well an outfit hangs together and suits a person"),
+                       ("explain", "why: labels, items, and the best swaps")):
+        command = commands.add_parser(name, help=text)
+        command.add_argument("pieces", nargs="+", metavar="PIECE", help="item id or picture file")
+        command.add_argument("--profile", default="", help="group=value,group=value ...")
+        command.add_argument("--json", action="store_true", help="JSON instead of a table")
+        common(command)
+        if name == "explain":
+            command.add_argument("--item", help="the piece to swap (default: the one that spoils most)")
+            command.add_argument("--swaps", type=int, default=3, help="how many swaps (default %(default)s)")
+            command.add_argument("--max-price", type=float, help="of a swap")
+            command.add_argument("--out", type=Path, help="also draw a card, as .png, .pdf or .svg")
+    embed = commands.add_parser("embed", help="embeddings of the pieces as one outfit, or of all outfits of --data")
+    embed.add_argument("pieces", nargs="*", metavar="PIECE", help="item id or picture file")
+    embed.add_argument("--out", type=Path, required=True, help=".npy file, float32 (outfits, D)")
+    common(embed)
+    check = commands.add_parser("check", help="validate a data set folder")
+    check.add_argument("data", type=Path)
+    check.add_argument("--skip-bad", action="store_true", help="count what would be dropped")
+    return root
+
+
+def common(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--model", type=Path, required=True, help="folder written by train_fcn.py")
+    command.add_argument("--data", type=Path, help="data set folder whose catalogue to use instead of the model's")
+
+
+def load(arguments: argparse.Namespace):
+    from fcn.scorer import OutfitScorer
+
+    scorer = OutfitScorer.from_pretrained(arguments.model)
+    return scorer.use(arguments.data) if arguments.data else scorer
+
+
+def score(arguments: argparse.Namespace) -> None:
+    result = load(arguments).score(arguments.pieces, arguments.profile)
+    if arguments.json:
+        print(json.dumps(result.to_json(), indent=2, ensure_ascii=False))
+        return
+    print(f"score      {result.score:.3f}\ncoherence  {result.coherence:.3f}\npersonal   {result.personal:.3f}"
+          "   (.5 is the average outfit)")
+    for one in result.evidence:
+        print(f"  {one.label:34} {'for' if one.effect > 0 else 'against':8} {one.effect:+.2f}  "
+              f"p {one.probability:.2f}, on average {one.base_rate:.2f}")
+    for label in result.silent:
+        print(f"  {label:34} says nothing about outfits")
+    print("labels, most likely first")
+    for label, p in sorted(result.labels.items(), key=lambda pair: -pair[1])[:8]:
+        print(f"  {label:34} {p:.2f}")
+
+
+def explain(arguments: argparse.Namespace) -> None:
+    result = load(arguments).score(arguments.pieces, arguments.profile)
+    explanation = result.explain(arguments.swaps, arguments.max_price, arguments.item)
+    if arguments.out is not None:
+        from fcn.explain import draw_card
+
+        draw_card(result, explanation, arguments.out)
+    print(json.dumps(explanation.to_json(), indent=2, ensure_ascii=False) if arguments.json else explanation)
+
+
+def embed(arguments: argparse.Namespace) -> None:
+    import numpy as np
+
+    if arguments.pieces:
+        outfits = [arguments.pieces]
+    elif arguments.data is not None:
+        from fcn.folder import DataFolder
+
+        outfits = [outfit.item_ids for outfit in DataFolder.open(arguments.data).outfit_list() if outfit.item_ids]
+    else:
+        remedy = "name pieces, or a data set folder with --data"
+        raise DataError(Problem(None, None, "pieces", None, "nothing to embed", remedy))
+    vectors = load(arguments).embed(outfits)
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    temporary = arguments.out.with_name(f".{arguments.out.name}.{os.getpid()}.npy")
+    np.save(temporary, vectors)
+    os.replace(temporary, arguments.out)
+    print(f"{vectors.shape[0]} x {vectors.shape[1]} written to {arguments.out}")
+
+
+def check(arguments: argparse.Namespace) -> None:
+    from fcn.folder import DataFolder
+
+    folder = DataFolder.open(arguments.data, skip_bad=arguments.skip_bad, images="full")
+    print(folder)
+    for file, count in folder.dropped.items():
+        if count:
+            print(f"{file}: {count} rows would be dropped")
+    for problem in folder.problems[:50]:
+        print(problem)
+    if not folder.problems:
+        print("no problems")
+
+
+def main(argv: list[str] | None = None) -> int:
+    arguments = parser().parse_args(argv)
+    try:
+        {"score": score, "explain": explain, "embed": embed, "check": check}[arguments.command](arguments)
+    except DresswellError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
