@@ -1,7 +1,7 @@
 """Does this outfit hang together, and does it suit this person? The Fashion Cognitive Network (BMVC 2022).
 
-Here live also the types and the data set folder that the other packages of dresswell share. What needs torch is
-imported on first use, so that `import fcn` stays quick.
+Here live also the types and the data set folder that the other packages of dresswell share. What needs torch
+is imported on first use, so that `import fcn` stays quick.
 """
 
 from __future__ import annotations

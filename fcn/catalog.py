@@ -106,7 +106,7 @@ class Catalog:
         return IdIndex(self.ids)
 
     def rows(self, ids: Sequence[str] | pa.Array) -> np.ndarray:
-        """int64 (n,): the row of each id. DataError that lists every unknown one with the nearest known ids."""
+        """int64 (n,): the row of each id. DataError lists each unknown one and the nearest known ids."""
         rows = self._index.find(ids)
         unknown = np.flatnonzero(rows < 0)
         if len(unknown):

@@ -1,4 +1,4 @@
-"""The errors dresswell raises. Each names the file, row, field and value at fault, and what to do about it."""
+"""The errors dresswell raises. Each names file, row, field and value at fault, and what to do about it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The data set folder: one format for outfits, people, events and pictures. Opened with every fault named at once."""
+"""The data set folder: one format for outfits, people, events and pictures."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ import shutil
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from fcn import validate
+from fcn import pictures, reading, validate
 from fcn.catalog import Catalog, items_table, plain
-from fcn.errors import DataError, Problem
+from fcn.errors import DataError, Problem, nearest
 from fcn.ids import IdIndex, flat
+from fcn.reading import Report
 from fcn.schema import (
     DIALOGUES,
     EVENTS,
     FORMAT,
     INFO,
-    INFO_TEXT,
     INTERACTIONS,
     ITEMS,
     OUTFITS,
@@ -33,53 +34,11 @@ from fcn.schema import (
     SPLITS,
 )
 from fcn.types import SLOTS, Item, LabelVocabulary, Outfit, Profile
-from fcn.validate import Report
+
+if TYPE_CHECKING:
+    import datasets
 
 IMAGE_CHECKS = ("header", "full", "none")
-
-
-def read_info(folder: Path, report: Report) -> tuple[dict, LabelVocabulary] | None:
-    """dataset.json and its label vocabulary; None, and problems, when it is missing or wrong."""
-    remedy = "make the folder with its prepare.py or with fcn.write_folder"
-    try:
-        info = json.loads((folder / INFO).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        report.add(INFO, None, None, "missing file", remedy)
-        return None
-    except (OSError, ValueError, RecursionError) as error:
-        report.add(
-            INFO, None, None, f"not readable as JSON ({str(error)[:200]})", "write it again as JSON in UTF-8"
-        )
-        return None
-    return check_info(info, report)
-
-
-def check_info(info: object, report: Report) -> tuple[dict, LabelVocabulary] | None:
-    if not isinstance(info, dict):
-        report.add(INFO, None, info, "not a JSON object", "write {...} with format, name and label_groups")
-        return None
-    if info.get("format") != FORMAT:
-        remedy = f'this library reads "{FORMAT}"; make the folder again with its prepare.py'
-        report.add(INFO, "format", info.get("format"), "unknown format", remedy)
-        return None
-    sound = True
-    for key in INFO_TEXT:
-        if not isinstance(info.get(key, ""), str):
-            report.add(INFO, key, info[key], "not text", "write it as text")
-            sound = False
-    if not info.get("name"):
-        report.add(INFO, "name", None, "missing", "give the data set a name")
-        sound = False
-    if not isinstance(info.get("made", False), bool):
-        report.add(INFO, "made", info["made"], "not true or false", "true for generated data, else false")
-        sound = False
-    try:
-        vocabulary = LabelVocabulary.from_json(info.get("label_groups", []))
-    except DataError as error:
-        for problem in error.problems:
-            report.add(INFO, problem.field, problem.value, problem.message, problem.remedy)
-        return None
-    return (info, vocabulary) if sound else None
 
 
 class DataFolder:
@@ -107,7 +66,7 @@ class DataFolder:
     def open(cls, path: str | os.PathLike, skip_bad: bool = False, images: str = "header") -> DataFolder:
         """Read and validate a data set folder.
 
-        skip_bad: leave out the rows that break a rule, and what refers to them, instead of refusing the folder.
+        skip_bad: leave out rows that break a rule, and what refers to them, instead of refusing the folder.
         images: "header" looks at each picture's first bytes, "full" decodes each, "none" looks at none.
         DataError lists every problem of every file.
         """
@@ -120,11 +79,11 @@ class DataFolder:
         if not self.path.is_dir():
             raise DataError(Problem(str(path), None, None, None, "no such folder", "give a data set folder"))
         report = Report()
-        read = read_info(self.path, report)
-        tables = {ITEMS: validate.read_table(self.path, ITEMS, report)}
+        read = reading.read_info(self.path, report)
+        tables = {ITEMS: reading.read_table(self.path, ITEMS, report)}
         for file in (OUTFITS, PEOPLE, INTERACTIONS):
             there = os.path.lexists(self.path / file)
-            tables[file] = validate.read_table(self.path, file, report) if there else None
+            tables[file] = reading.read_table(self.path, file, report) if there else None
         self.info, self.vocabulary = read or ({}, None)
         self.dropped = {file: 0 for file, table in tables.items() if table is not None}
         if tables[ITEMS] is not None:
@@ -149,7 +108,7 @@ class DataFolder:
         bad |= validate.check_choice(table, ITEMS, "slot", SLOTS, report)
         bad |= validate.check_attributes(table, ITEMS, report)
         bad |= validate.check_numbers(table, ITEMS, "price", report, least=0)
-        bad |= validate.check_images(self.path, table, ITEMS, images, report)
+        bad |= pictures.check_images(self.path, table, ITEMS, images, report)
         self._all_ids = flat(table.column("item_id"))
         self.catalog = Catalog(self._drop(table, bad, ITEMS), self.path)
         kept = np.cumsum(~bad, dtype=np.int32) - 1
@@ -252,17 +211,17 @@ class DataFolder:
     ) -> np.ndarray:
         """Catalogue rows (int32) of item references; marks in `bad` the rows that refer to nothing.
 
-        A reference to an item that breaks a rule of its own is listed only where rows are left out: mending the
-        item mends it.
+        A reference to an item that breaks a rule of its own is listed only where rows are left out: mending
+        the item mends it.
         """
         rows = np.append(kept, np.int32(-1))[codes]
         at = np.flatnonzero(codes < 0)
-        found = flat(values.take(pa.array(at[: validate.LISTED])))
+        found = flat(values.take(pa.array(at[: reading.LISTED])))
         remedy = "add the item to items.parquet or drop the row"
         report.rows(file, parents[at], field, found, "no such item in items.parquet", remedy)
         if skip_bad:
             dropped = np.flatnonzero((codes >= 0) & (rows < 0))
-            found = flat(values.take(pa.array(dropped[: validate.LISTED])))
+            found = flat(values.take(pa.array(dropped[: reading.LISTED])))
             remedy = "mend the item in items.parquet"
             report.rows(file, parents[dropped], field, found, "the item was left out", remedy)
         bad[parents[rows < 0]] = True
@@ -299,6 +258,31 @@ class DataFolder:
             table = table.filter(pc.equal(table.column("split"), split))
         return [Outfit(**row) for row in table.to_pylist()]
 
+    def to_hf(self, name: str) -> datasets.Dataset:
+        """items, outfits, people or interactions as a `datasets.Dataset` over the same memory.
+
+        Attributes come as a list of {key, value}, since Hugging Face's features know no map.
+        """
+        import datasets
+
+        tables = {
+            "items": self.catalog.table,
+            "outfits": self.outfits,
+            "people": self.people,
+            "interactions": self.interactions,
+        }
+        table = tables.get(name)
+        if table is None:
+            there = [known for known, one in tables.items() if one is not None]
+            raise DataError(
+                Problem(str(self.path), None, None, name, "no such table here", nearest(name, there))
+            )
+        if name == "items":
+            pairs = pa.list_(pa.struct([("key", pa.string()), ("value", pa.string())]))
+            column = table.column("attributes").cast(pairs)
+            table = table.set_column(table.column_names.index("attributes"), "attributes", column)
+        return datasets.Dataset(datasets.table.InMemoryTable(table))
+
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of the bytes of dataset.json and the parquet files, and of what was left out."""
@@ -330,11 +314,11 @@ def write_folder(
     dialogues: Iterable[Mapping] | None = None,
     images_from: str | os.PathLike | None = None,
 ) -> DataFolder:
-    """Write a data set folder, validate it, and only then put it in place of what was there; returns it opened.
+    """Write a data set folder, validate it, only then put it in the place of what was there.
 
-    info: dataset.json (`format` is filled in). images_from: the folder that the items' image paths are relative
-    to; the pictures are copied. DataError, with nothing written, when a rule is broken or when `path` holds
-    something that is not a data set folder.
+    info: dataset.json (`format` is filled in). images_from: the folder that the items' image paths are
+    relative to; the pictures are copied. Returns the folder, opened. DataError, with nothing written, when a
+    rule is broken or when `path` holds something that is not a data set folder.
     """
     path = Path(path)
     _refuse_foreign(path)
@@ -350,7 +334,7 @@ def write_folder(
             interactions if is_table else pa.Table.from_pylist(list(interactions), SCHEMAS[INTERACTIONS])
         )
     report = Report()
-    check_info(info, report)
+    reading.check_info(info, report)
     tables = {file: _canonical(table, file, report) for file, table in given.items()}
     if report.problems:
         raise DataError(report.problems)
@@ -423,7 +407,7 @@ def _canonical(table: pa.Table, file: str, report: Report) -> pa.Table | None:
         if field.name not in table.column_names:
             report.add(file, field.name, None, "missing column", f"add the column as {field.type}")
         else:
-            columns.append(validate.convert(table.column(field.name), file, field, report))
+            columns.append(reading.convert(table.column(field.name), file, field, report))
     if len(columns) < len(schema) or any(column is None for column in columns):
         return None
     return plain(pa.table(columns, schema.names), schema)
@@ -431,7 +415,7 @@ def _canonical(table: pa.Table, file: str, report: Report) -> pa.Table | None:
 
 def _copy_images(items: pa.Table, source: Path, target: Path) -> None:
     report = Report()
-    validate.check_images(source, items, ITEMS, "header", report)
+    pictures.check_images(source, items, ITEMS, "header", report)
     if report.problems:
         raise DataError(report.problems)
     for image in pc.unique(items.column("image")).drop_null().to_pylist():

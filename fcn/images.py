@@ -28,7 +28,7 @@ def looks_like_picture(head: bytes) -> bool:
 
 
 def resolve_inside(path: str | os.PathLike, root: str | os.PathLike) -> Path | None:
-    """The real path of `path` (relative to `root`), or None when it lies outside of `root`, links followed."""
+    """The real path, links followed, of `path` (relative to `root`); None when it lies outside of `root`."""
     base = Path(root).resolve()
     real = (base / path).resolve()
     return real if real.is_relative_to(base) else None
@@ -41,8 +41,8 @@ def open_image(
 ) -> Image.Image:
     """A picture as RGB: EXIF rotation applied, transparency on white, grey, palette and CMYK converted.
 
-    source: a path, the bytes of a file, or a PIL image. root: when given, a path is relative to it and must not
-    leave it. DataError when the file is missing, empty, not a picture, cut short, or has over `max_pixels`.
+    source: a path, the bytes of a file, or a PIL image. root: when given, a path is relative to it and must
+    not leave it. DataError when the file is missing, empty, not a picture, cut short or over `max_pixels`.
     """
     name = "picture" if isinstance(source, bytes | Image.Image) else os.fspath(source)
 

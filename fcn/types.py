@@ -10,7 +10,7 @@ import numpy as np
 
 from fcn.errors import DataError, Problem, nearest
 
-# The canonical order of an outfit, from the outside in and from the top down. "onepiece" is a dress or jumpsuit.
+# The canonical order of an outfit: from the outside in, then downwards. "onepiece" is a dress or jumpsuit.
 SLOTS = ("outerwear", "upper", "onepiece", "bottom", "shoes", "bag", "accessory", "other")
 POLARITIES = ("suits", "unsuits", None)
 
@@ -142,8 +142,11 @@ class Profile:
 
 @dataclass(frozen=True)
 class LabelGroup:
-    """A group of labels. Polarity "suits": an outfit's label is a body it flatters; "unsuits": one it does not
-    flatter; None: the group describes people only and no outfit carries its labels."""
+    """A group of labels.
+
+    Polarity "suits": an outfit's label names whom it flatters; "unsuits": whom it does not; None: the group
+    describes people only and no outfit carries its labels.
+    """
 
     name: str
     values: tuple[str, ...]
