@@ -1,8 +1,8 @@
 """Use a trained Fashion Cognitive Network from the command line.
 
-    python -m fcn score   --model runs/fcn i00012 i00400 photos/shoes.png --profile body_figure=triangle,height=low
-    python -m fcn explain --model runs/fcn i00012 i00400 i00077 --max-price 60 --out card.png
-    python -m fcn embed   --model runs/fcn --data DIR --out outfits.npy
+    python -m fcn score   --model runs/fcn i00012 i00400 photos/shoes.png --profile
+    body_figure=triangle,height=low python -m fcn explain --model runs/fcn i00012 i00400 i00077 --max-price
+    60 --out card.png python -m fcn embed   --model runs/fcn --data DIR --out outfits.npy
     python -m fcn check   DIR
 
 Pieces are item ids or picture files. --json writes JSON to stdout. Errors: one line to stderr, exit code 2.
@@ -20,11 +20,14 @@ from fcn.errors import DataError, DresswellError, Problem
 
 
 def parser() -> argparse.ArgumentParser:
-    root = argparse.ArgumentParser(prog="python -m fcn", description=__doc__,
-                                   formatter_class=argparse.RawDescriptionHelpFormatter)
+    root = argparse.ArgumentParser(
+        prog="python -m fcn", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = root.add_subparsers(dest="command", required=True)
-    for name, text in (("score", "how well an outfit hangs together and suits a person"),
-                       ("explain", "why: labels, items, and the best swaps")):
+    for name, text in (
+        ("score", "how well an outfit hangs together and suits a person"),
+        ("explain", "why: labels, items, and the best swaps"),
+    ):
         command = commands.add_parser(name, help=text)
         command.add_argument("pieces", nargs="+", metavar="PIECE", help="item id or picture file")
         command.add_argument("--profile", default="", help="group=value,group=value ...")
@@ -35,7 +38,9 @@ def parser() -> argparse.ArgumentParser:
             command.add_argument("--swaps", type=int, default=3, help="how many swaps (default %(default)s)")
             command.add_argument("--max-price", type=float, help="of a swap")
             command.add_argument("--out", type=Path, help="also draw a card, as .png, .pdf or .svg")
-    embed = commands.add_parser("embed", help="embeddings of the pieces as one outfit, or of all outfits of --data")
+    embed = commands.add_parser(
+        "embed", help="embeddings of the pieces as one outfit, or of all outfits of --data"
+    )
     embed.add_argument("pieces", nargs="*", metavar="PIECE", help="item id or picture file")
     embed.add_argument("--out", type=Path, required=True, help=".npy file, float32 (outfits, D)")
     common(embed)
@@ -47,7 +52,9 @@ def parser() -> argparse.ArgumentParser:
 
 def common(command: argparse.ArgumentParser) -> None:
     command.add_argument("--model", type=Path, required=True, help="folder written by train_fcn.py")
-    command.add_argument("--data", type=Path, help="data set folder whose catalogue to use instead of the model's")
+    command.add_argument(
+        "--data", type=Path, help="data set folder whose catalogue to use instead of the model's"
+    )
 
 
 def load(arguments: argparse.Namespace):
@@ -62,11 +69,15 @@ def score(arguments: argparse.Namespace) -> None:
     if arguments.json:
         print(json.dumps(result.to_json(), indent=2, ensure_ascii=False))
         return
-    print(f"score      {result.score:.3f}\ncoherence  {result.coherence:.3f}\npersonal   {result.personal:.3f}"
-          "   (.5 is the average outfit)")
+    print(
+        f"score      {result.score:.3f}\ncoherence  {result.coherence:.3f}\npersonal   {result.personal:.3f}"
+        "   (.5 is the average outfit)"
+    )
     for one in result.evidence:
-        print(f"  {one.label:34} {'for' if one.effect > 0 else 'against':8} {one.effect:+.2f}  "
-              f"p {one.probability:.2f}, on average {one.base_rate:.2f}")
+        print(
+            f"  {one.label:34} {'for' if one.effect > 0 else 'against':8} {one.effect:+.2f}  "
+            f"p {one.probability:.2f}, on average {one.base_rate:.2f}"
+        )
     for label in result.silent:
         print(f"  {label:34} says nothing about outfits")
     print("labels, most likely first")
@@ -92,7 +103,9 @@ def embed(arguments: argparse.Namespace) -> None:
     elif arguments.data is not None:
         from fcn.folder import DataFolder
 
-        outfits = [outfit.item_ids for outfit in DataFolder.open(arguments.data).outfit_list() if outfit.item_ids]
+        outfits = [
+            outfit.item_ids for outfit in DataFolder.open(arguments.data).outfit_list() if outfit.item_ids
+        ]
     else:
         remedy = "name pieces, or a data set folder with --data"
         raise DataError(Problem(None, None, "pieces", None, "nothing to embed", remedy))

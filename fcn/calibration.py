@@ -1,7 +1,7 @@
 """Probabilities that mean what they say: one temperature per label group, fitted on the validation split.
 
-p = sigmoid(logit / T) with the T that gives the least cross entropy (Guo et al., "On Calibration of Modern Neural
-Networks", ICML 2017). T > 0 never changes a ranking inside a label or a decision at logit 0.
+p = sigmoid(logit / T) with the T that gives the least cross entropy (Guo et al., "On Calibration of Modern
+Neural Networks", ICML 2017). T > 0 never changes a ranking inside a label or a decision at logit 0.
 """
 
 from __future__ import annotations
@@ -38,12 +38,20 @@ class Calibration:
     coherence: float
 
     @classmethod
-    def fit(cls, labels: Sequence[str], label_logits: np.ndarray, targets: np.ndarray,
-            coherence_logits: np.ndarray, coherent: np.ndarray) -> Calibration:
+    def fit(
+        cls,
+        labels: Sequence[str],
+        label_logits: np.ndarray,
+        targets: np.ndarray,
+        coherence_logits: np.ndarray,
+        coherent: np.ndarray,
+    ) -> Calibration:
         """labels: C names "group=value" of the columns of (n, C) logits and targets; coherence: (m,) each."""
         group_of = np.array([label.split("=", 1)[0] for label in labels])
-        temperatures = {str(g): fit_temperature(label_logits[:, group_of == g], targets[:, group_of == g])
-                        for g in dict.fromkeys(group_of)}
+        temperatures = {
+            str(g): fit_temperature(label_logits[:, group_of == g], targets[:, group_of == g])
+            for g in dict.fromkeys(group_of)
+        }
         return cls(temperatures, fit_temperature(coherence_logits, coherent))
 
     def temperatures(self, labels: Sequence[str]) -> np.ndarray:

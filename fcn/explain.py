@@ -15,7 +15,8 @@ from fcn.types import SLOTS
 
 @dataclass(frozen=True)
 class ItemEffect:
-    """Leave-one-out: the change each score would take if the item were gone; above 0, the outfit is better off."""
+    """Leave-one-out: the change each score would take if the item were gone; above 0, the outfit is better
+    off."""
 
     item: str
     title: str
@@ -38,7 +39,8 @@ class Swap:
 
 @dataclass(frozen=True)
 class Explanation:
-    """labels: strongest effect first. items: what spoils most first (empty for a lone item). swaps: best first."""
+    """labels: strongest effect first. items: what spoils most first (empty for a lone item). swaps: best
+    first."""
 
     score: float
     coherence: float
@@ -57,27 +59,36 @@ class Explanation:
         return asdict(self) | {"spoils": self.spoils.item if self.spoils else None}
 
     def __str__(self) -> str:
-        lines = [f"score {self.score:.2f} = coherence {self.coherence:.2f} x personal fit {self.personal:.2f}"
-                 " (.50 is the average outfit)"]
+        lines = [
+            f"score {self.score:.2f} = coherence {self.coherence:.2f} x personal fit {self.personal:.2f}"
+            " (.50 is the average outfit)"
+        ]
         for label in self.labels:
             verb = "lifts" if label.effect > 0 else "lowers"
             meaning = "suits" if label.polarity == "suits" else "does not suit"
-            lines.append(f"  {label.label} {verb} it: {label.probability:.0%} that it {meaning} this feature, "
-                         f"{label.base_rate:.0%} on average")
+            lines.append(
+                f"  {label.label} {verb} it: {label.probability:.0%} that it {meaning} this feature, "
+                f"{label.base_rate:.0%} on average"
+            )
         if self.silent:
             lines.append(f"  says nothing about outfits: {', '.join(self.silent)}")
         for item in self.items:
             verb = "spoils" if item.score > 0 else "helps"
-            lines.append(f"  {item.item} {item.title} {verb} it: without it {self.score + item.score:.2f} "
-                         f"({item.score:+.2f}; coherence {item.coherence:+.2f}, personal {item.personal:+.2f})")
+            lines.append(
+                f"  {item.item} {item.title} {verb} it: without it {self.score + item.score:.2f} "
+                f"({item.score:+.2f}; coherence {item.coherence:+.2f}, personal {item.personal:+.2f})"
+            )
         for swap in self.swaps:
             price = "" if swap.price is None else f", {swap.price:.2f}"
-            lines.append(f"  swap {swap.out} for {swap.into} {swap.title}{price}: {swap.score:.2f} ({swap.gain:+.2f})")
+            lines.append(
+                f"  swap {swap.out} for {swap.into} {swap.title}{price}: {swap.score:.2f} ({swap.gain:+.2f})"
+            )
         return "\n".join(lines)
 
 
-def explain(result: OutfitResult, swaps: int = 3, max_price: float | None = None, item: str | None = None
-            ) -> Explanation:
+def explain(
+    result: OutfitResult, swaps: int = 3, max_price: float | None = None, item: str | None = None
+) -> Explanation:
     """See OutfitResult.explain. DataError when `item` is not in the outfit."""
     scorer, profile = result._scorer, result._profile
     wardrobe = Wardrobe(scorer, [result._outfit])
@@ -87,21 +98,34 @@ def explain(result: OutfitResult, swaps: int = 3, max_price: float | None = None
     effects: list[ItemEffect] = []
     if len(rows) > 1:
         without = scorer.judge(wardrobe, pad([np.delete(rows, i) for i in range(len(rows))]), profile)
-        effects = [ItemEffect(names[i], wardrobe.title(rows[i]), float(without.score[i] - result.score),
-                              float(without.coherence[i] - result.coherence),
-                              float(without.personal[i] - result.personal)) for i in range(len(rows))]
+        effects = [
+            ItemEffect(
+                names[i],
+                wardrobe.title(rows[i]),
+                float(without.score[i] - result.score),
+                float(without.coherence[i] - result.coherence),
+                float(without.personal[i] - result.personal),
+            )
+            for i in range(len(rows))
+        ]
     if item is not None:
         place = names.index(item)
     else:
         place = int(np.argmax([e.score for e in effects])) if effects else 0
     return Explanation(
-        result.score, result.coherence, result.personal,
-        tuple(sorted(result.evidence, key=lambda e: -abs(e.effect))), result.silent,
+        result.score,
+        result.coherence,
+        result.personal,
+        tuple(sorted(result.evidence, key=lambda e: -abs(e.effect))),
+        result.silent,
         tuple(sorted(effects, key=lambda e: -e.score)),
-        tuple(best_swaps(result, wardrobe, place, swaps, max_price)))
+        tuple(best_swaps(result, wardrobe, place, swaps, max_price)),
+    )
 
 
-def best_swaps(result: OutfitResult, wardrobe: Wardrobe, place: int, count: int, max_price: float | None) -> list[Swap]:
+def best_swaps(
+    result: OutfitResult, wardrobe: Wardrobe, place: int, count: int, max_price: float | None
+) -> list[Swap]:
     """The swaps of the item at `place` that raise the score, best first; all candidates are scored."""
     rows, names, catalog = wardrobe.rows[0], wardrobe.names[0], wardrobe.catalog
     fit = catalog.in_stock & (catalog.slots == wardrobe.slot(rows[place]))
@@ -117,8 +141,16 @@ def best_swaps(result: OutfitResult, wardrobe: Wardrobe, place: int, count: int,
     swaps = []
     for at in best[scores[best] > result.score]:
         found = catalog[candidates[at]]
-        swaps.append(Swap(names[place], found.item_id, found.title, found.price, float(scores[at]),
-                          float(scores[at] - result.score)))
+        swaps.append(
+            Swap(
+                names[place],
+                found.item_id,
+                found.title,
+                found.price,
+                float(scores[at]),
+                float(scores[at] - result.score),
+            )
+        )
     return swaps
 
 
@@ -131,8 +163,13 @@ def draw_card(result: OutfitResult, explanation: Explanation, path: str | Path) 
     wardrobe = Wardrobe(result._scorer, [result._outfit])
     figure = Figure(figsize=(9, 5.5), layout="constrained")
     strip, bars = figure.subfigures(2, 1, height_ratios=(3, 2))
-    for axis, row, name, piece in zip(np.atleast_1d(strip.subplots(1, len(wardrobe.rows[0]))), wardrobe.rows[0],
-                                      wardrobe.names[0], result._outfit, strict=True):
+    for axis, row, name, piece in zip(
+        np.atleast_1d(strip.subplots(1, len(wardrobe.rows[0]))),
+        wardrobe.rows[0],
+        wardrobe.names[0],
+        result._outfit,
+        strict=True,
+    ):
         if row < len(wardrobe.catalog):
             source = wardrobe.catalog.image_path(row)
         else:
@@ -144,7 +181,9 @@ def draw_card(result: OutfitResult, explanation: Explanation, path: str | Path) 
         axis.set_xticks([])
         axis.set_yticks([])
     left, right = bars.subplots(1, 2)
-    left.barh(["personal", "coherence", "score"], [explanation.personal, explanation.coherence, explanation.score])
+    left.barh(
+        ["personal", "coherence", "score"], [explanation.personal, explanation.coherence, explanation.score]
+    )
     left.set_xlim(0, 1)
     if explanation.items:
         items = explanation.items[::-1]

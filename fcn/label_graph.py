@@ -3,8 +3,9 @@
     P(j|i) = N_ij / N_i (diagonal 0);   B_ij = 1 if P(j|i) >= tau else 0;   A = p * B / column sums + I
     A_hat = D^-1/2 A D^-1/2,  D = row sums of A
 
-This is the formula of the authors' released code (t = 0.4, p = 0.25). There the product is transposed before use, so
-label j listens to label i when P(j|i) >= tau: an edge i -> j in the source-to-target sense of torch_geometric.
+This is the formula of the authors' released code (t = 0.4, p = 0.25). There the product is transposed
+before use, so label j listens to label i when P(j|i) >= tau: an edge i -> j in the source-to-target sense
+of torch_geometric.
 """
 
 from __future__ import annotations
@@ -33,8 +34,14 @@ class LabelGraph:
     wiring: str
 
     @classmethod
-    def from_labels(cls, labels: Sequence[str], targets: np.ndarray, tau: float = 0.4, p: float = 0.25,
-                    wiring: str = "joint") -> LabelGraph:
+    def from_labels(
+        cls,
+        labels: Sequence[str],
+        targets: np.ndarray,
+        tau: float = 0.4,
+        p: float = 0.25,
+        wiring: str = "joint",
+    ) -> LabelGraph:
         """Build the graph from the (n, C) 0/1 matrix of training outfits' labels.
 
         wiring "joint" links any two labels; "group" only labels "group=value" of one group.
@@ -47,8 +54,14 @@ class LabelGraph:
             raise ValueError(f'wiring must be "joint" or "group", got {wiring!r}')
         matrix = normalise(reweight(adjacency, p))
         source, target = np.nonzero(matrix)
-        return cls(tuple(labels), torch.from_numpy(np.stack([source, target]).astype(np.int64)),
-                   torch.from_numpy(matrix[source, target].astype(np.float32)), tau, p, wiring)
+        return cls(
+            tuple(labels),
+            torch.from_numpy(np.stack([source, target]).astype(np.int64)),
+            torch.from_numpy(matrix[source, target].astype(np.float32)),
+            tau,
+            p,
+            wiring,
+        )
 
     def dense(self) -> Tensor:
         """(C, C) matrix A_hat; row = source, column = target."""
@@ -61,13 +74,25 @@ class LabelGraph:
         return int((self.edge_index[0] != self.edge_index[1]).sum())
 
     def to_json(self) -> dict:
-        return {"labels": list(self.labels), "edge_index": self.edge_index.tolist(),
-                "edge_weight": self.edge_weight.tolist(), "tau": self.tau, "p": self.p, "wiring": self.wiring}
+        return {
+            "labels": list(self.labels),
+            "edge_index": self.edge_index.tolist(),
+            "edge_weight": self.edge_weight.tolist(),
+            "tau": self.tau,
+            "p": self.p,
+            "wiring": self.wiring,
+        }
 
     @classmethod
     def from_json(cls, data: dict) -> LabelGraph:
-        return cls(tuple(data["labels"]), torch.tensor(data["edge_index"], dtype=torch.int64).reshape(2, -1),
-                   torch.tensor(data["edge_weight"], dtype=torch.float32), data["tau"], data["p"], data["wiring"])
+        return cls(
+            tuple(data["labels"]),
+            torch.tensor(data["edge_index"], dtype=torch.int64).reshape(2, -1),
+            torch.tensor(data["edge_weight"], dtype=torch.float32),
+            data["tau"],
+            data["p"],
+            data["wiring"],
+        )
 
     def save(self, path: Path | str) -> None:
         write_json(Path(path), self.to_json())
@@ -78,7 +103,8 @@ class LabelGraph:
 
 
 def conditional(targets: np.ndarray) -> np.ndarray:
-    """(n, C) 0/1 labels -> (C, C) with P(j|i) in row i, column j; diagonal 0; rows of labels that never occur 0."""
+    """(n, C) 0/1 labels -> (C, C) with P(j|i) in row i, column j; diagonal 0; rows of labels that never
+    occur 0."""
     targets = np.asarray(targets, dtype=np.float64)
     together = targets.T @ targets
     counts = np.diag(together).copy()

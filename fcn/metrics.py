@@ -1,7 +1,7 @@
 """Metrics of the FCN: multi-label ranking and decisions, outfit coherence, calibration.
 
-Labels with no positive in the evaluated split have no defined average precision: they are left out of every label
-metric and named by `absent_labels`.
+Labels with no positive in the evaluated split have no defined average precision: they are left out of every
+label metric and named by `absent_labels`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ def absent_labels(targets: np.ndarray, labels: Sequence[str]) -> list[str]:
 
 
 def mean_average_precision(logits: np.ndarray, targets: np.ndarray) -> float:
-    """Mean over present labels of average precision; tied scores count as one threshold (order never matters)."""
+    """Mean over present labels of average precision; tied scores count as one threshold (order never
+    matters)."""
     logits, targets = _present(logits, targets)
     if targets.shape[1] == 0:
         return float("nan")
@@ -28,7 +29,8 @@ def mean_average_precision(logits: np.ndarray, targets: np.ndarray) -> float:
 
 
 def decisions(logits: np.ndarray, top_k: int | None = None) -> np.ndarray:
-    """0/1 decisions: logit >= 0 (probability >= .5); with top_k, only each row's k best of these (ML-GCN's rule)."""
+    """0/1 decisions: logit >= 0 (probability >= .5); with top_k, only each row's k best of these (ML-GCN's
+    rule)."""
     decided = np.asarray(logits) >= 0
     if top_k is not None and top_k < decided.shape[1]:
         best = np.argsort(-np.asarray(logits), axis=1, kind="stable")[:, :top_k]
@@ -38,8 +40,11 @@ def decisions(logits: np.ndarray, top_k: int | None = None) -> np.ndarray:
     return decided.astype(np.int64)
 
 
-def precision_recall_f1(logits: np.ndarray, targets: np.ndarray, top_k: int | None = None) -> dict[str, float]:
-    """CP, CR (means over present labels), OP, OR (from summed counts), CF1 = 2 CP CR / (CP + CR), OF1 likewise."""
+def precision_recall_f1(
+    logits: np.ndarray, targets: np.ndarray, top_k: int | None = None
+) -> dict[str, float]:
+    """CP, CR (means over present labels), OP, OR (from summed counts), CF1 = 2 CP CR / (CP + CR), OF1
+    likewise."""
     logits, targets = _present(logits, targets)
     if targets.shape[1] == 0:
         return dict.fromkeys(("cp", "cr", "cf1", "op", "or", "of1"), float("nan"))
@@ -66,8 +71,14 @@ def label_metrics(logits: np.ndarray, targets: np.ndarray) -> dict[str, float]:
     every = precision_recall_f1(logits, targets)
     top3 = precision_recall_f1(logits, targets, top_k=3)
     probability = 1 / (1 + np.exp(-np.asarray(logits, dtype=np.float64)))
-    return {"map": mean_average_precision(logits, targets), "cf1": every["cf1"], "of1": every["of1"],
-            "cf1_top3": top3["cf1"], "of1_top3": top3["of1"], "ece": expected_calibration_error(probability, targets)}
+    return {
+        "map": mean_average_precision(logits, targets),
+        "cf1": every["cf1"],
+        "of1": every["of1"],
+        "cf1_top3": top3["cf1"],
+        "of1_top3": top3["of1"],
+        "ece": expected_calibration_error(probability, targets),
+    }
 
 
 def auc(scores: np.ndarray, targets: np.ndarray) -> float:
@@ -79,7 +90,8 @@ def auc(scores: np.ndarray, targets: np.ndarray) -> float:
 
 
 def fill_in_the_blank(scores: np.ndarray) -> float:
-    """Share of questions answered right. scores (n, candidates), the truth in column 0; a tie counts as its chance."""
+    """Share of questions answered right. scores (n, candidates), the truth in column 0; a tie counts as its
+    chance."""
     scores = np.asarray(scores)
     if len(scores) == 0:
         return float("nan")
@@ -88,10 +100,16 @@ def fill_in_the_blank(scores: np.ndarray) -> float:
 
 
 def expected_calibration_error(probability: np.ndarray, targets: np.ndarray, bins: int = 15) -> float:
-    """Mean gap between stated probability and observed share over equal-width bins, weighted by bin size (L1)."""
-    return float(binary_calibration_error(torch.as_tensor(np.asarray(probability, dtype=np.float32).ravel()),
-                                          torch.as_tensor(np.asarray(targets).ravel().astype(np.int64)),
-                                          n_bins=bins, norm="l1"))
+    """Mean gap between stated probability and observed share over equal-width bins, weighted by bin size
+    (L1)."""
+    return float(
+        binary_calibration_error(
+            torch.as_tensor(np.asarray(probability, dtype=np.float32).ravel()),
+            torch.as_tensor(np.asarray(targets).ravel().astype(np.int64)),
+            n_bins=bins,
+            norm="l1",
+        )
+    )
 
 
 def _present(logits: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,8 +1,9 @@
 """Label heads: the GCN that learns label classifiers (the FCN's own), and a plain linear one. Same interface.
 
-ML-GCN (Chen et al., CVPR 2019, equations 1-5): node inputs H0 are the labels' phrase embeddings (C, d); two graph
-convolutions with LeakyReLU(0.2) between give W (C, D); logits = o W^T. The graph is a buffer, computed once. One bias
-per label is added, started at the training log-odds, because outfit embeddings carry no constant.
+ML-GCN (Chen et al., CVPR 2019, equations 1-5): node inputs H0 are the labels' phrase embeddings (C, d); two
+graph convolutions with LeakyReLU(0.2) between give W (C, D); logits = o W^T. The graph is a buffer,
+computed once. One bias per label is added, started at the training log-odds, because outfit embeddings
+carry no constant.
 """
 
 from __future__ import annotations
@@ -20,8 +21,11 @@ LOSSES = ("bce", "asl")
 class MLGCNHead(nn.Module):
     """(B, D) outfit embeddings -> (B, C) label logits, through classifiers generated from the label graph."""
 
-    def __init__(self, out_dim: int, phrases: Tensor, edge_index: Tensor, edge_weight: Tensor, hidden: int = 256):
-        """phrases (C, d) label embeddings; edge_index (2, E) and edge_weight (E,) of the normalised label graph."""
+    def __init__(
+        self, out_dim: int, phrases: Tensor, edge_index: Tensor, edge_weight: Tensor, hidden: int = 256
+    ):
+        """phrases (C, d) label embeddings; edge_index (2, E) and edge_weight (E,) of the normalised label
+        graph."""
         super().__init__()
         self.register_buffer("phrases", phrases.float().clone())
         self.register_buffer("edge_index", edge_index.clone())
@@ -57,7 +61,8 @@ class LinearHead(nn.Module):
 
 
 def label_loss(name: str) -> nn.Module:
-    """Multi-label loss by name: "bce", or "asl" (asymmetric loss, timm's), summed over labels, mean over outfits."""
+    """Multi-label loss by name: "bce", or "asl" (asymmetric loss, timm's), summed over labels, mean over
+    outfits."""
     if name == "bce":
         return SummedBCE()
     if name == "asl":

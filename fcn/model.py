@@ -38,18 +38,24 @@ class FCNConfig:
 
 
 class PairEncoder(nn.Module):
-    """Pooled features of all pairs of items, (B, T, hidden) -> (B, 2 * pair_dim): the mean and the worst pair.
+    """Pooled features of all pairs of items, (B, T, hidden) -> (B, 2 * pair_dim): the mean and the worst
+    pair.
 
-    Whether two garments go together is a matter of the two of them, near or far in the outfit; convolutions over
-    neighbours see only some pairs.
+    Whether two garments go together is a matter of the two of them, near or far in the outfit; convolutions
+    over neighbours see only some pairs.
     """
 
     def __init__(self, hidden: int, pair_dim: int, dropout: float):
         super().__init__()
         self.left = nn.Linear(hidden, pair_dim)
         self.right = nn.Linear(hidden, pair_dim)
-        self.mix = nn.Sequential(nn.Linear(3 * pair_dim, 2 * pair_dim), nn.GELU(), nn.Dropout(dropout),
-                                 nn.Linear(2 * pair_dim, pair_dim), nn.ReLU())
+        self.mix = nn.Sequential(
+            nn.Linear(3 * pair_dim, 2 * pair_dim),
+            nn.GELU(),
+            nn.Dropout(dropout),
+            nn.Linear(2 * pair_dim, pair_dim),
+            nn.ReLU(),
+        )
         self.out_dim = 2 * pair_dim
 
     def forward(self, items: Tensor, mask: Tensor) -> Tensor:
@@ -73,23 +79,32 @@ class FashionCognitiveNetwork(nn.Module):
     """
 
     def __init__(self, config: FCNConfig, graph: LabelGraph | None = None, phrases: Tensor | None = None):
-        """graph and phrases (C, d) are needed by the "ml-gcn" head; when a state dict follows, shapes are enough."""
+        """graph and phrases (C, d) are needed by the "ml-gcn" head; when a state dict follows, shapes are
+        enough."""
         super().__init__()
         if config.head not in HEADS:
             raise ValueError(f"head must be one of {HEADS}, got {config.head!r}")
         self.config = config
-        self.encoder = OutfitEncoder(config.in_dim, config.hidden, config.filters, config.widths, config.dropout)
+        self.encoder = OutfitEncoder(
+            config.in_dim, config.hidden, config.filters, config.widths, config.dropout
+        )
         self.pairs = PairEncoder(config.hidden, config.pair_dim, config.dropout)
         self.out_dim = self.encoder.out_dim + self.pairs.out_dim
         self.dropout = nn.Dropout(config.dropout)
         if config.head == "ml-gcn":
             if graph is None or phrases is None:
                 raise ValueError('head "ml-gcn" needs the label graph and the labels\' phrase embeddings')
-            self.head = MLGCNHead(self.out_dim, phrases, graph.edge_index, graph.edge_weight, config.gcn_hidden)
+            self.head = MLGCNHead(
+                self.out_dim, phrases, graph.edge_index, graph.edge_weight, config.gcn_hidden
+            )
         else:
             self.head = LinearHead(self.out_dim, len(config.labels))
-        self.coherence = nn.Sequential(nn.Linear(self.out_dim, config.hidden), nn.GELU(), nn.Dropout(config.dropout),
-                                       nn.Linear(config.hidden, 1))
+        self.coherence = nn.Sequential(
+            nn.Linear(self.out_dim, config.hidden),
+            nn.GELU(),
+            nn.Dropout(config.dropout),
+            nn.Linear(config.hidden, 1),
+        )
         self.label_loss = label_loss(config.loss)
 
     def embed(self, features: Tensor, mask: Tensor) -> Tensor:
@@ -97,18 +112,28 @@ class FashionCognitiveNetwork(nn.Module):
         items = self.encoder.items(features, mask)
         return torch.cat([self.encoder.pool(items, mask), self.pairs(items, mask)], 1)
 
-    def forward(self, features: Tensor, mask: Tensor, labels: Tensor | None = None,
-                label_mask: Tensor | None = None, coherent: Tensor | None = None) -> dict[str, Tensor]:
+    def forward(
+        self,
+        features: Tensor,
+        mask: Tensor,
+        labels: Tensor | None = None,
+        label_mask: Tensor | None = None,
+        coherent: Tensor | None = None,
+    ) -> dict[str, Tensor]:
         """Logits and, with targets, the loss.
 
-        features (B, T, D) float; mask (B, T) bool. labels (B, C) 0/1, read where label_mask (B,) is true: an outfit
-        with a swapped item has no known labels. coherent (B,) 1 for a real outfit, 0 for a corrupted one.
+        features (B, T, D) float; mask (B, T) bool. labels (B, C) 0/1, read where label_mask (B,) is true:
+        an outfit with a swapped item has no known labels. coherent (B,) 1 for a real outfit, 0 for a
+        corrupted one.
         Returns label_logits (B, C), coherence_logits (B,), embedding (B, out_dim) and, with targets, loss.
         """
         embedding = self.embed(features, mask)
         outfit = self.dropout(embedding)
-        result = {"label_logits": self.head(outfit), "coherence_logits": self.coherence(outfit).squeeze(-1),
-                  "embedding": embedding}
+        result = {
+            "label_logits": self.head(outfit),
+            "coherence_logits": self.coherence(outfit).squeeze(-1),
+            "embedding": embedding,
+        }
         losses = []
         if labels is not None:
             known = slice(None) if label_mask is None else label_mask
@@ -117,8 +142,10 @@ class FashionCognitiveNetwork(nn.Module):
                 # per label, so that the two losses stay in balance whatever the number of labels
                 losses.append(self.label_loss(logits, labels[known]) / labels.shape[1])
         if coherent is not None:
-            losses.append(self.config.coherence_weight
-                          * F.binary_cross_entropy_with_logits(result["coherence_logits"], coherent))
+            losses.append(
+                self.config.coherence_weight
+                * F.binary_cross_entropy_with_logits(result["coherence_logits"], coherent)
+            )
         if losses:
             result["loss"] = torch.stack(losses).sum()
         return result

@@ -1,8 +1,8 @@
 """Outfits as arrays, and the batches that train and test the network.
 
-Nothing is copied per outfit: an outfit is a run of catalogue rows in one flat array, features stay memory-mapped and
-are gathered per batch. Corrupted outfits (an item replaced by another of its category, from the same split's items)
-are drawn afresh for training and fixed by a seed for validation and test.
+Nothing is copied per outfit: an outfit is a run of catalogue rows in one flat array, features stay
+memory-mapped and are gathered per batch. Corrupted outfits (an item replaced by another of its category,
+from the same split's items) are drawn afresh for training and fixed by a seed for validation and test.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from fcn.types import LabelVocabulary
 
 
 def canonical_ranks(catalog: Catalog) -> np.ndarray:
-    """(n,) rank of every catalogue row in canonical order: slot, then item id. Sorting by it orders any outfit."""
+    """(n,) rank of every catalogue row in canonical order: slot, then item id. Sorting by it orders any
+    outfit."""
     table = pa.table({"slot": pa.array(np.asarray(catalog.slots)), "item_id": catalog.ids})
     order = pc.sort_indices(table, sort_keys=[("slot", "ascending"), ("item_id", "ascending")]).to_numpy()
     ranks = np.empty(len(order), dtype=np.int64)
@@ -44,7 +45,8 @@ def canonical(padded: np.ndarray, ranks: np.ndarray) -> np.ndarray:
 
 
 def gather(features: np.ndarray, padded: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-    """(N, D) features and (n, T) padded rows -> float32 (n, T, D) with zeros in the padding, bool (n, T) mask."""
+    """(N, D) features and (n, T) padded rows -> float32 (n, T, D) with zeros in the padding, bool (n, T)
+    mask."""
     mask = padded >= 0
     batch = np.zeros((*padded.shape, features.shape[1]), dtype=np.float32)
     batch[mask] = features[padded[mask]]
@@ -53,7 +55,8 @@ def gather(features: np.ndarray, padded: np.ndarray) -> tuple[torch.Tensor, torc
 
 @dataclass(frozen=True)
 class OutfitSet:
-    """The outfits of one split: `rows` (n, T) catalogue rows in canonical order, -1 padded; `targets` (n, C) 0/1."""
+    """The outfits of one split: `rows` (n, T) catalogue rows in canonical order, -1 padded; `targets` (n,
+    C) 0/1."""
 
     split: str
     ids: list[str]
@@ -63,8 +66,11 @@ class OutfitSet:
     ranks: np.ndarray  # (N,) canonical ranks
 
     @classmethod
-    def from_folder(cls, folder: DataFolder, split: str, vocabulary: LabelVocabulary | None = None) -> OutfitSet:
-        """Read one split. Columns of `targets` are vocabulary.outfit_labels; outfits without items are left out."""
+    def from_folder(
+        cls, folder: DataFolder, split: str, vocabulary: LabelVocabulary | None = None
+    ) -> OutfitSet:
+        """Read one split. Columns of `targets` are vocabulary.outfit_labels; outfits without items are left
+        out."""
         vocabulary = vocabulary or folder.vocabulary
         table = folder.outfits.filter(pc.equal(folder.outfits.column("split"), split))
         table = table.filter(pc.greater(pc.list_value_length(table["items"]), 0))
@@ -73,9 +79,14 @@ class OutfitSet:
         rows = np.full(inside.shape, -1, dtype=np.int64)
         rows[inside] = pc.list_flatten(table["items"]).to_numpy()
         ranks = canonical_ranks(folder.catalog)
-        return cls(split, table["outfit_id"].to_pylist(), canonical(rows, ranks),
-                   encode_labels(table["labels"], vocabulary.outfit_labels), np.asarray(folder.catalog.categories[0]),
-                   ranks)
+        return cls(
+            split,
+            table["outfit_id"].to_pylist(),
+            canonical(rows, ranks),
+            encode_labels(table["labels"], vocabulary.outfit_labels),
+            np.asarray(folder.catalog.categories[0]),
+            ranks,
+        )
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -120,11 +131,13 @@ class Corruptor:
         drawn = drawn + ((own >= 0) & (drawn >= own))  # step over the item itself
         return self.sorted[self.starts[code] + drawn]
 
-    def corrupt(self, padded: np.ndarray, rng: np.random.Generator, two: float = 0.25) -> tuple[np.ndarray, np.ndarray]:
+    def corrupt(
+        self, padded: np.ndarray, rng: np.random.Generator, two: float = 0.25
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Replace one item of each outfit, with chance `two` a second one.
 
-        Returns the (n, T) corrupted rows (not in canonical order) and the (n, T) bool positions that changed; an
-        outfit in which nothing can be replaced has no changed position.
+        Returns the (n, T) corrupted rows (not in canonical order) and the (n, T) bool positions that
+        changed; an outfit in which nothing can be replaced has no changed position.
         """
         choice = np.where(self.replaceable(padded), rng.random(padded.shape), np.inf)
         order = np.argsort(choice, axis=1)
@@ -143,7 +156,8 @@ class Corruptor:
 
 @dataclass(frozen=True)
 class FeatureLayout:
-    """Which columns of an item's features come from where: lists of column ranges that modality dropout clears."""
+    """Which columns of an item's features come from where: lists of column ranges that modality dropout
+    clears."""
 
     image: tuple[slice, ...]
     text: tuple[slice, ...]
@@ -165,13 +179,21 @@ class OutfitDataset(torch.utils.data.Dataset):
 class TrainingCollator:
     """Indices -> a batch of real outfits followed by corrupted ones.
 
-    Item dropout removes items at random, down to single ones, so that partial outfits get sensible answers; modality
-    dropout clears all pictures or all texts of an outfit, so that pictures alone work. All randomness comes from
-    torch's generator, whose state checkpoints keep.
+    Item dropout removes items at random, down to single ones, so that partial outfits get sensible answers;
+    modality dropout clears all pictures or all texts of an outfit, so that pictures alone work. All
+    randomness comes from torch's generator, whose state checkpoints keep.
     """
 
-    def __init__(self, outfits: OutfitSet, features: np.ndarray, layout: FeatureLayout, corruptions: int = 2,
-                 item_dropout: float = 0.3, image_dropout: float = 0.1, text_dropout: float = 0.1):
+    def __init__(
+        self,
+        outfits: OutfitSet,
+        features: np.ndarray,
+        layout: FeatureLayout,
+        corruptions: int = 2,
+        item_dropout: float = 0.3,
+        image_dropout: float = 0.1,
+        text_dropout: float = 0.1,
+    ):
         self.outfits, self.features, self.layout = outfits, features, layout
         self.corruptor = Corruptor(outfits.items(), outfits.categories)
         self.corruptions, self.item_dropout = corruptions, item_dropout
@@ -181,7 +203,11 @@ class TrainingCollator:
         rng = np.random.default_rng(int(torch.randint(2**62, ()).item()))
         index = np.asarray(indices)
         real = self.outfits.rows[index]
-        rows, keep, coherent = [real], [self.kept(real, np.zeros_like(real, dtype=bool), rng)], [np.ones(len(real))]
+        rows, keep, coherent = (
+            [real],
+            [self.kept(real, np.zeros_like(real, dtype=bool), rng)],
+            [np.ones(len(real))],
+        )
         for _ in range(self.corruptions):
             corrupted, changed = self.corruptor.corrupt(real, rng)
             some = changed.any(1)
@@ -195,9 +221,13 @@ class TrainingCollator:
         self.drop_modalities(features, rng)
         labels = np.zeros((len(padded), self.outfits.targets.shape[1]), dtype=np.float32)
         labels[: len(real)] = self.outfits.targets[index]
-        return {"features": features, "mask": mask, "labels": torch.from_numpy(labels),
-                "label_mask": torch.arange(len(padded)) < len(real),
-                "coherent": torch.from_numpy(np.concatenate(coherent).astype(np.float32))}
+        return {
+            "features": features,
+            "mask": mask,
+            "labels": torch.from_numpy(labels),
+            "label_mask": torch.arange(len(padded)) < len(real),
+            "coherent": torch.from_numpy(np.concatenate(coherent).astype(np.float32)),
+        }
 
     def kept(self, padded: np.ndarray, changed: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """(n, T) bool: items that stay. A share item_dropout of outfits loses a random number of items.
@@ -234,7 +264,8 @@ class CoherenceTest:
 
     @classmethod
     def make(cls, outfits: OutfitSet, seed: int, candidates: int = 4) -> CoherenceTest:
-        """One corruption per outfit (one item), and one question per outfit with enough items of the category."""
+        """One corruption per outfit (one item), and one question per outfit with enough items of the
+        category."""
         rng = np.random.default_rng(seed)
         corruptor = Corruptor(outfits.items(), outfits.categories)
         corrupted, changed = corruptor.corrupt(outfits.rows, rng, two=0.0)
@@ -248,7 +279,9 @@ class CoherenceTest:
         return cls(corrupted, np.stack(questions) if questions else np.zeros(shape, dtype=np.int64))
 
     @staticmethod
-    def _question(rows: np.ndarray, corruptor: Corruptor, rng: np.random.Generator, candidates: int) -> np.ndarray | None:
+    def _question(
+        rows: np.ndarray, corruptor: Corruptor, rng: np.random.Generator, candidates: int
+    ) -> np.ndarray | None:
         worn = rows[rows >= 0]
         if len(worn) < 2:
             return None

@@ -1,8 +1,8 @@
 """Scoring outfits for a person with a trained Fashion Cognitive Network.
 
-    scorer = OutfitScorer.from_pretrained("runs/fcn")
-    result = scorer.score(["i00012", "photos/shoes.jpg"], Profile.parse("body_figure=triangle,height=low"))
-    print(result.score, result.coherence, result.personal, result.explain())
+scorer = OutfitScorer.from_pretrained("runs/fcn")
+result = scorer.score(["i00012", "photos/shoes.jpg"], Profile.parse("body_figure=triangle,height=low"))
+print(result.score, result.coherence, result.personal, result.explain())
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ Piece = str | os.PathLike | Image.Image | Item
 
 @dataclass(frozen=True)
 class Evidence:
-    """What one stated label says: `effect` > 0 speaks for the outfit (log-odds against the average outfit)."""
+    """What one stated label says: `effect` > 0 speaks for the outfit (log-odds against the average
+    outfit)."""
 
     label: str
     polarity: str
@@ -56,8 +57,8 @@ class Evidence:
 class OutfitResult:
     """One outfit's judgement. score = coherence x personal, all in 0..1.
 
-    personal is .5 for the average outfit, and .5 when the profile states nothing that outfits are labelled with;
-    `silent` lists the stated labels of groups that carry no evidence (polarity null).
+    personal is .5 for the average outfit, and .5 when the profile states nothing that outfits are labelled
+    with; `silent` lists the stated labels of groups that carry no evidence (polarity null).
     """
 
     score: float
@@ -74,25 +75,40 @@ class OutfitResult:
     def explain(self, swaps: int = 3, max_price: float | None = None, item: str | None = None) -> Explanation:
         """Which labels and items lift or lower the score, and the best swaps from the scorer's catalogue.
 
-        Swaps replace the item that spoils most, or the named one, by in-stock items of its slot, priced at most
-        max_price when that is given (items of unknown price are then left out).
+        Swaps replace the item that spoils most, or the named one, by in-stock items of its slot, priced at
+        most max_price when that is given (items of unknown price are then left out).
         """
         from fcn.explain import explain
 
         return explain(self, swaps, max_price, item)
 
     def to_json(self) -> dict:
-        return {"score": self.score, "coherence": self.coherence, "personal": self.personal,
-                "items": list(self.items), "profile": list(self._profile.labels()), "labels": self.labels,
-                "evidence": [vars(e) for e in self.evidence], "silent": list(self.silent)}
+        return {
+            "score": self.score,
+            "coherence": self.coherence,
+            "personal": self.personal,
+            "items": list(self.items),
+            "profile": list(self._profile.labels()),
+            "labels": self.labels,
+            "evidence": [vars(e) for e in self.evidence],
+            "silent": list(self.silent),
+        }
 
 
 class OutfitScorer:
     """A trained network with its item encoder, label vocabulary, calibration and catalogue."""
 
-    def __init__(self, model: FashionCognitiveNetwork, encoder: ItemEncoder, vocabulary: LabelVocabulary,
-                 calibration: Calibration, base_rates: np.ndarray, catalog: Catalog, features: np.ndarray,
-                 path: Path | None = None):
+    def __init__(
+        self,
+        model: FashionCognitiveNetwork,
+        encoder: ItemEncoder,
+        vocabulary: LabelVocabulary,
+        calibration: Calibration,
+        base_rates: np.ndarray,
+        catalog: Catalog,
+        features: np.ndarray,
+        path: Path | None = None,
+    ):
         self.model = model.eval()
         self.encoder, self.vocabulary, self.calibration = encoder, vocabulary, calibration
         self.base_rates = np.asarray(base_rates, np.float64)
@@ -115,7 +131,9 @@ class OutfitScorer:
             features = np.load(artifact.path / "features.npy", mmap_mode="r", allow_pickle=False)
             base_rates = artifact.config["base_rates"]
         except (KeyError, TypeError, ValueError, RuntimeError, OSError) as error:
-            raise ArtifactError(f"{path}: its parts do not fit together ({error}); train the model again") from error
+            raise ArtifactError(
+                f"{path}: its parts do not fit together ({error}); train the model again"
+            ) from error
         encoder = ItemEncoder.from_pretrained(artifact.path / "item_encoder")
         return cls(model, encoder, vocabulary, calibration, base_rates, catalog, features, artifact.path)
 
@@ -131,35 +149,54 @@ class OutfitScorer:
 
     def _attach(self, catalog: Catalog, features: np.ndarray) -> None:
         if features.shape != (len(catalog), self.model.config.in_dim):
-            raise ArtifactError(f"{len(catalog)} items need features of shape ({len(catalog)}, "
-                                f"{self.model.config.in_dim}), found {features.shape}; train the model again")
+            raise ArtifactError(
+                f"{len(catalog)} items need features of shape ({len(catalog)}, "
+                f"{self.model.config.in_dim}), found {features.shape}; train the model again"
+            )
         self.catalog, self.features, self.ranks = catalog, features, canonical_ranks(catalog)
 
-    def score(self, outfit: Sequence[Piece] | Outfit | Sequence[Sequence[Piece] | Outfit],
-              profile: Profile | str | None = None) -> OutfitResult | list[OutfitResult]:
-        """Judge one outfit (a list of item ids, picture paths, PIL pictures or Items, mixed) or a list of outfits.
+    def score(
+        self,
+        outfit: Sequence[Piece] | Outfit | Sequence[Sequence[Piece] | Outfit],
+        profile: Profile | str | None = None,
+    ) -> OutfitResult | list[OutfitResult]:
+        """Judge one outfit (a list of item ids, picture paths, PIL pictures or Items, mixed) or a list of
+        outfits.
 
         A list of outfits gives a list of results, the same as one by one. profile: who wears it, also as text
         "body_figure=triangle,height=low". Raises DataError for an unknown id (naming the nearest), an unknown
         profile value, an unreadable picture or an outfit without items.
         """
         profile = self._profile(profile)
-        many = not isinstance(outfit, Outfit) and len(outfit) > 0 and all(
-            isinstance(o, list | tuple | Outfit) for o in outfit)
+        many = (
+            not isinstance(outfit, Outfit)
+            and len(outfit) > 0
+            and all(isinstance(o, list | tuple | Outfit) for o in outfit)
+        )
         outfits = [_pieces(o) for o in (outfit if many else [outfit])]
         wardrobe = Wardrobe(self, outfits)
         judged = self.judge(wardrobe, pad(wardrobe.rows), profile)
         labels = judged.labels.tolist()
         results = [
-            OutfitResult(float(judged.score[i]), float(judged.coherence[i]), float(judged.personal[i]),
-                         dict(zip(self.labels, labels[i], strict=True)), self._evidence(judged, i, profile),
-                         self._silent(profile), tuple(wardrobe.names[i]), self, outfits[i], profile)
+            OutfitResult(
+                float(judged.score[i]),
+                float(judged.coherence[i]),
+                float(judged.personal[i]),
+                dict(zip(self.labels, labels[i], strict=True)),
+                self._evidence(judged, i, profile),
+                self._silent(profile),
+                tuple(wardrobe.names[i]),
+                self,
+                outfits[i],
+                profile,
+            )
             for i in range(len(outfits))
         ]
         return results if many else results[0]
 
     def label_posterior(self, outfits: Sequence[Sequence[Piece]]) -> np.ndarray:
-        """Calibrated label probabilities, float64 (n, C); columns are `labels`. Single items are outfits, too."""
+        """Calibrated label probabilities, float64 (n, C); columns are `labels`. Single items are outfits,
+        too."""
         wardrobe = Wardrobe(self, [_pieces(o) for o in outfits])
         return self.judge(wardrobe, pad(wardrobe.rows), Profile()).labels
 
@@ -173,8 +210,11 @@ class OutfitScorer:
         answer = self._forward(wardrobe, rows)
         labels = self.calibration.label_probability(self.labels, answer["label_logits"])
         coherence = self.calibration.coherence_probability(answer["coherence_logits"])
-        effects = np.stack([self.effect(labels, label) for label in self._telling(profile)], 1) if self._telling(
-            profile) else np.zeros((len(rows), 0))
+        effects = (
+            np.stack([self.effect(labels, label) for label in self._telling(profile)], 1)
+            if self._telling(profile)
+            else np.zeros((len(rows), 0))
+        )
         # One voice per group, however many of its values are stated.
         groups = [label.split("=", 1)[0] for label in self._telling(profile)]
         voices = [effects[:, [g == group for g in groups]].mean(1) for group in dict.fromkeys(groups)]
@@ -201,7 +241,11 @@ class OutfitScorer:
             answer = self.model(features.to(device), mask.to(device))
             for name, values in parts.items():
                 values.append(answer[name].float().cpu().numpy())
-        empty = {"label_logits": (0, len(self.labels)), "coherence_logits": (0,), "embedding": (0, self.model.out_dim)}
+        empty = {
+            "label_logits": (0, len(self.labels)),
+            "coherence_logits": (0,),
+            "embedding": (0, self.model.out_dim),
+        }
         return {k: np.concatenate(v) if v else np.zeros(empty[k], np.float32) for k, v in parts.items()}
 
     def _profile(self, profile: Profile | str | None) -> Profile:
@@ -217,14 +261,21 @@ class OutfitScorer:
 
     def _evidence(self, judged: Judgement, row: int, profile: Profile) -> tuple[Evidence, ...]:
         return tuple(
-            Evidence(label, self.vocabulary.polarity_of(label), float(judged.labels[row, self.labels.index(label)]),
-                     float(self.base_rates[self.labels.index(label)]), float(judged.effects[row, k]))
-            for k, label in enumerate(self._telling(profile)))
+            Evidence(
+                label,
+                self.vocabulary.polarity_of(label),
+                float(judged.labels[row, self.labels.index(label)]),
+                float(self.base_rates[self.labels.index(label)]),
+                float(judged.effects[row, k]),
+            )
+            for k, label in enumerate(self._telling(profile))
+        )
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """Arrays over outfits: score, coherence, personal (n,), labels (n, C), effects of the stated labels (n, S)."""
+    """Arrays over outfits: score, coherence, personal (n,), labels (n, C), effects of the stated labels (n,
+    S)."""
 
     score: np.ndarray
     coherence: np.ndarray
@@ -236,7 +287,8 @@ class Judgement:
 class Wardrobe:
     """The scorer's catalogue and, after it, the foreign pieces of some outfits, all named by row numbers.
 
-    rows: per outfit its row numbers, in the order given; names: per outfit an id, a path or "picture N" for each.
+    rows: per outfit its row numbers, in the order given; names: per outfit an id, a path or "picture N" for
+    each.
     """
 
     def __init__(self, scorer: OutfitScorer, outfits: Sequence[Sequence[Piece]]):
@@ -244,11 +296,18 @@ class Wardrobe:
         foreign: list[tuple[Item, Image.Image | None]] = []
         self.rows: list[np.ndarray] = []
         self.names: list[list[str]] = []
-        ids = {p for outfit in outfits for p in outfit if isinstance(p, str) and not _is_picture_path(p, self.catalog)}
+        ids = {
+            p
+            for outfit in outfits
+            for p in outfit
+            if isinstance(p, str) and not _is_picture_path(p, self.catalog)
+        }
         known = dict(zip(ids, self.catalog.rows(list(ids)).tolist(), strict=True)) if ids else {}
         for outfit in outfits:
             if len(outfit) == 0:
-                raise DataError(Problem(None, None, "outfit", None, "an outfit without items", "give at least one item"))
+                raise DataError(
+                    Problem(None, None, "outfit", None, "an outfit without items", "give at least one item")
+                )
             rows, names = [], []
             for place, piece in enumerate(outfit):
                 if isinstance(piece, str) and piece in known:
@@ -271,10 +330,18 @@ class Wardrobe:
 
     def slot(self, row: int) -> int:
         """Slot code of a row."""
-        return int(self.catalog.slots[row]) if row < len(self.catalog) else int(self.foreign_slots[row - len(self.catalog)])
+        return (
+            int(self.catalog.slots[row])
+            if row < len(self.catalog)
+            else int(self.foreign_slots[row - len(self.catalog)])
+        )
 
     def title(self, row: int) -> str:
-        return self.catalog[row].title if row < len(self.catalog) else self.foreign[row - len(self.catalog)].title
+        return (
+            self.catalog[row].title
+            if row < len(self.catalog)
+            else self.foreign[row - len(self.catalog)].title
+        )
 
     def gather(self, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
         """Padded (n, T) rows, any order -> features (n, T, D) in canonical order, mask (n, T)."""
@@ -287,7 +354,8 @@ class Wardrobe:
         return torch.from_numpy(batch), torch.from_numpy(mask)
 
     def _foreign_ranks(self, slots: np.ndarray, keys: list[str]) -> np.ndarray:
-        """Ranks between the catalogue's own: where (slot, key) would stand if it were a row of the catalogue."""
+        """Ranks between the catalogue's own: where (slot, key) would stand if it were a row of the
+        catalogue."""
         order = np.argsort(self.ranks, kind="stable")
         ids, slot_of = self.catalog.ids, self.catalog.slots
         ranks = np.empty(len(keys))
@@ -301,8 +369,9 @@ class Wardrobe:
         return ranks + 0.25 * among / max(1, len(keys))
 
 
-def encode_foreign(encoder: ItemEncoder, foreign: list[tuple[Item, Image.Image | None]], root: Path | None
-                   ) -> tuple[np.ndarray, np.ndarray]:
+def encode_foreign(
+    encoder: ItemEncoder, foreign: list[tuple[Item, Image.Image | None]], root: Path | None
+) -> tuple[np.ndarray, np.ndarray]:
     """Features (m, D) and slot codes (m,) of pieces that are not in the catalogue."""
     raise NotImplementedError
 
@@ -311,12 +380,15 @@ def _pieces(outfit: Sequence[Piece] | Outfit) -> tuple[Piece, ...]:
     if isinstance(outfit, Outfit):
         return outfit.item_ids
     if isinstance(outfit, str):
-        raise DataError(Problem(None, None, "outfit", outfit, "one text is not an outfit", "give a list of items"))
+        raise DataError(
+            Problem(None, None, "outfit", outfit, "one text is not an outfit", "give a list of items")
+        )
     return tuple(outfit)
 
 
 def _is_picture_path(piece: str, catalog: Catalog) -> bool:
-    """A text names a catalogue item where it can, else a picture when it has a picture's ending or is a file."""
+    """A text names a catalogue item where it can, else a picture when it has a picture's ending or is a
+    file."""
     if piece in catalog:
         return False
     return piece.lower().endswith(PICTURES) or Path(piece).is_file()
@@ -327,8 +399,16 @@ def _foreign(piece: Piece, place: int) -> tuple[Item, Image.Image | None, str]:
     if isinstance(piece, Item):
         return piece, None, piece.item_id
     if not isinstance(piece, str | os.PathLike | Image.Image):
-        raise DataError(Problem(None, None, "outfit", piece, f"{type(piece).__name__} is no item",
-                                "give an item id, the path of a picture, a PIL picture or an Item"))
+        raise DataError(
+            Problem(
+                None,
+                None,
+                "outfit",
+                piece,
+                f"{type(piece).__name__} is no item",
+                "give an item id, the path of a picture, a PIL picture or an Item",
+            )
+        )
     picture = open_image(piece)
     digest = hashlib.sha256(repr(picture.size).encode() + picture.tobytes()).hexdigest()
     name = f"picture {place + 1}" if isinstance(piece, Image.Image) else os.fspath(piece)

@@ -1,8 +1,9 @@
-"""Training the FCN on a data set folder: encoders, features, label graph, network, calibration, report, artifact.
+"""Training the FCN on a data set folder: encoders, features, label graph, network, calibration, report,
+artifact.
 
-Everything learnt comes from the training split: the built-in encoders see the items of training outfits only, the
-label graph and base rates the training outfits. The validation split stops training and sets the temperatures. Items
-of val and test are encoded, never learnt from.
+Everything learnt comes from the training split: the built-in encoders see the items of training outfits
+only, the label graph and base rates the training outfits. The validation split stops training and sets the
+temperatures. Items of val and test are encoded, never learnt from.
 """
 
 from __future__ import annotations
@@ -66,17 +67,28 @@ class Splits:
 
     @classmethod
     def read(cls, folder: DataFolder) -> Splits:
-        """DataError when the folder has no outfits, no training or no validation outfits, or no outfit label."""
+        """DataError when the folder has no outfits, no training or no validation outfits, or no outfit
+        label."""
         remedy = "a folder to train on has outfits.parquet with outfits in split train and val"
         if folder.outfits is None:
             raise DataError(Problem("outfits.parquet", None, None, None, "missing", remedy))
         if not folder.vocabulary.outfit_labels:
-            raise DataError(Problem("dataset.json", None, "label_groups", None, "no group has a polarity",
-                                    'give at least one group the polarity "suits" or "unsuits"'))
+            raise DataError(
+                Problem(
+                    "dataset.json",
+                    None,
+                    "label_groups",
+                    None,
+                    "no group has a polarity",
+                    'give at least one group the polarity "suits" or "unsuits"',
+                )
+            )
         splits = cls(*(OutfitSet.from_folder(folder, name) for name in ("train", "val", "test")))
         for part in (splits.train, splits.val):
             if len(part) == 0:
-                raise DataError(Problem("outfits.parquet", None, "split", part.split, "no outfit has this split", remedy))
+                raise DataError(
+                    Problem("outfits.parquet", None, "split", part.split, "no outfit has this split", remedy)
+                )
         return splits
 
 
@@ -89,11 +101,17 @@ def train(options: TrainOptions) -> dict:
     set_seed(options.seed)
     out = Path(options.out)
     machine = describe_machine()
-    print(f"seed {options.seed}; " + ", ".join(f"{k} {v}" for k, v in machine.items() if v is not None), flush=True)
+    print(
+        f"seed {options.seed}; " + ", ".join(f"{k} {v}" for k, v in machine.items() if v is not None),
+        flush=True,
+    )
     folder = DataFolder.open(options.data, skip_bad=options.skip_bad)
     splits = Splits.read(folder)
-    print(f"{folder.name}: {len(folder.catalog)} items; outfits: "
-          + ", ".join(f"{s.split} {len(s)}" for s in (splits.train, splits.val, splits.test)), flush=True)
+    print(
+        f"{folder.name}: {len(folder.catalog)} items; outfits: "
+        + ", ".join(f"{s.split} {len(s)}" for s in (splits.train, splits.val, splits.test)),
+        flush=True,
+    )
     if any(folder.dropped.values()):
         print(f"dropped bad rows: {folder.dropped}", flush=True)
     if options.restart:
@@ -116,20 +134,38 @@ def train(options: TrainOptions) -> dict:
 
     questions = {part.split: CoherenceTest.make(part, options.seed) for part in (splits.val, splits.test)}
     history = fit(
-        model, OutfitDataset(splits.train), lambda m: validate(m, splits.val, features, questions["val"]), out=out,
-        collate=TrainingCollator(splits.train, features, layout(encoder)), epochs=options.epochs,
-        batch_size=options.batch_size, lr=options.lr, weight_decay=options.weight_decay, patience=options.patience,
-        metric="score", seed=options.seed,
-        run_key={"data": folder.fingerprint, "encoder": encoder.fingerprint, "model": fingerprint_of(config.to_json()),
-                 "graph": fingerprint_of(graph.to_json())})
+        model,
+        OutfitDataset(splits.train),
+        lambda m: validate(m, splits.val, features, questions["val"]),
+        out=out,
+        collate=TrainingCollator(splits.train, features, layout(encoder)),
+        epochs=options.epochs,
+        batch_size=options.batch_size,
+        lr=options.lr,
+        weight_decay=options.weight_decay,
+        patience=options.patience,
+        metric="score",
+        seed=options.seed,
+        run_key={
+            "data": folder.fingerprint,
+            "encoder": encoder.fingerprint,
+            "model": fingerprint_of(config.to_json()),
+            "graph": fingerprint_of(graph.to_json()),
+        },
+    )
 
     answers = Answers.collect(model, splits.val, features, questions["val"])
     calibration = Calibration.fit(labels, answers.label_logits, answers.targets, *answers.coherence())
     report = {
-        "data": folder.name, "made": bool(folder.info.get("made", False)), "seed": options.seed, "machine": machine,
+        "data": folder.name,
+        "made": bool(folder.info.get("made", False)),
+        "seed": options.seed,
+        "machine": machine,
         "seconds": {"encoding": round(encoded, 1), "total": round(time.perf_counter() - started, 1)},
-        "best_epoch": history.best.get("epoch"), "prior": {},
-        "label_links": graph.links(), "absent_labels": {},
+        "best_epoch": history.best.get("epoch"),
+        "prior": {},
+        "label_links": graph.links(),
+        "absent_labels": {},
     }
     for part in (splits.val, splits.test):
         if len(part) == 0:
@@ -138,17 +174,27 @@ def train(options: TrainOptions) -> dict:
         answers = Answers.collect(model, part, features, questions[part.split])
         report[part.split] = answers.metrics(calibration, labels)
         prior = np.repeat(np.log(prevalence / (1 - prevalence))[None], len(part), 0)
-        report["prior"][part.split] = label_metrics(prior, part.targets) | {"coherence_auc": 0.5, "fitb": 0.25}
+        report["prior"][part.split] = label_metrics(prior, part.targets) | {
+            "coherence_auc": 0.5,
+            "fitb": 0.25,
+        }
         report["absent_labels"][part.split] = absent_labels(part.targets, labels)
     save(out, model, graph, encoder, folder, features, calibration, prevalence, report, history)
     return report
 
 
 def item_encoder(options: TrainOptions, folder: DataFolder, outfits: OutfitSet) -> ItemEncoder:
-    """The item encoder, from named weights or built from the training outfits' items; built ones are kept in cache."""
+    """The item encoder, from named weights or built from the training outfits' items; built ones are kept
+    in cache."""
     known = folder.catalog.take(outfits.items())
-    key = fingerprint_of({"items": known.fingerprint, "text": options.text_encoder, "image": options.image_encoder,
-                          "seed": options.seed})
+    key = fingerprint_of(
+        {
+            "items": known.fingerprint,
+            "text": options.text_encoder,
+            "image": options.image_encoder,
+            "seed": options.seed,
+        }
+    )
     place = Path(options.out) / "cache" / f"encoder-{key}"
     if place.exists():
         return ItemEncoder.from_pretrained(place)
@@ -177,7 +223,9 @@ def layout(encoder: ItemEncoder) -> FeatureLayout:
 
 
 @torch.no_grad()
-def forward_all(model: FashionCognitiveNetwork, features: np.ndarray, rows: np.ndarray) -> dict[str, np.ndarray]:
+def forward_all(
+    model: FashionCognitiveNetwork, features: np.ndarray, rows: np.ndarray
+) -> dict[str, np.ndarray]:
     """Label logits (n, C), coherence logits (n,) and embeddings (n, D) of padded (n, T) catalogue rows."""
     model.eval()
     device = next(model.parameters()).device
@@ -187,7 +235,11 @@ def forward_all(model: FashionCognitiveNetwork, features: np.ndarray, rows: np.n
         answer = model(batch.to(device), mask.to(device))
         for name, values in parts.items():
             values.append(answer[name].float().cpu().numpy())
-    shapes = {"label_logits": (0, len(model.config.labels)), "coherence_logits": (0,), "embedding": (0, model.out_dim)}
+    shapes = {
+        "label_logits": (0, len(model.config.labels)),
+        "coherence_logits": (0,),
+        "embedding": (0, model.out_dim),
+    }
     return {name: np.concatenate(v) if v else np.zeros(shapes[name], np.float32) for name, v in parts.items()}
 
 
@@ -202,19 +254,27 @@ class Answers:
     questions: np.ndarray  # (q, 4) coherence logits, truth first
 
     @classmethod
-    def collect(cls, model: FashionCognitiveNetwork, outfits: OutfitSet, features: np.ndarray,
-                test: CoherenceTest) -> Answers:
+    def collect(
+        cls, model: FashionCognitiveNetwork, outfits: OutfitSet, features: np.ndarray, test: CoherenceTest
+    ) -> Answers:
         real = forward_all(model, features, outfits.rows)
         corrupted = forward_all(model, features, test.corrupted)["coherence_logits"]
         count, candidates, size = test.questions.shape
         asked = forward_all(model, features, test.questions.reshape(-1, size))["coherence_logits"]
-        return cls(real["label_logits"], outfits.targets, real["coherence_logits"], corrupted,
-                   asked.reshape(count, candidates))
+        return cls(
+            real["label_logits"],
+            outfits.targets,
+            real["coherence_logits"],
+            corrupted,
+            asked.reshape(count, candidates),
+        )
 
     def coherence(self) -> tuple[np.ndarray, np.ndarray]:
         """Coherence logits of real and corrupted outfits, and their 1/0 targets."""
-        return (np.concatenate([self.real, self.corrupted]),
-                np.concatenate([np.ones(len(self.real)), np.zeros(len(self.corrupted))]))
+        return (
+            np.concatenate([self.real, self.corrupted]),
+            np.concatenate([np.ones(len(self.real)), np.zeros(len(self.corrupted))]),
+        )
 
     def metrics(self, calibration: Calibration, labels: list[str]) -> dict[str, float]:
         """map, cf1, of1, of1_top3, ece (calibrated), ece_raw, coherence_auc, coherence_ece, fitb."""
@@ -223,26 +283,48 @@ class Answers:
         result["ece"] = calibration.error(labels, self.label_logits, self.targets)
         logits, targets = self.coherence()
         result["coherence_auc"] = auc(logits, targets)
-        result["coherence_ece"] = expected_calibration_error(calibration.coherence_probability(logits), targets)
+        result["coherence_ece"] = expected_calibration_error(
+            calibration.coherence_probability(logits), targets
+        )
         result["fitb"] = fill_in_the_blank(self.questions)
         return result
 
 
-def validate(model: FashionCognitiveNetwork, outfits: OutfitSet, features: np.ndarray,
-             test: CoherenceTest) -> dict[str, float]:
+def validate(
+    model: FashionCognitiveNetwork, outfits: OutfitSet, features: np.ndarray, test: CoherenceTest
+) -> dict[str, float]:
     """What early stopping looks at after each epoch: `score`, the mean of mAP and coherence AUC."""
     answers = Answers.collect(model, outfits, features, test)
     labels = label_metrics(answers.label_logits, answers.targets)
     coherence = auc(*answers.coherence())
-    score = float(np.nanmean([labels["map"], coherence])) if not np.isnan([labels["map"], coherence]).all() else 0.0
-    return {"map": labels["map"], "of1": labels["of1"], "coherence_auc": coherence,
-            "fitb": fill_in_the_blank(answers.questions), "score": score}
+    score = (
+        float(np.nanmean([labels["map"], coherence]))
+        if not np.isnan([labels["map"], coherence]).all()
+        else 0.0
+    )
+    return {
+        "map": labels["map"],
+        "of1": labels["of1"],
+        "coherence_auc": coherence,
+        "fitb": fill_in_the_blank(answers.questions),
+        "score": score,
+    }
 
 
-def save(out: Path, model: FashionCognitiveNetwork, graph: LabelGraph, encoder: ItemEncoder, folder: DataFolder,
-         features: np.ndarray, calibration: Calibration, prevalence: np.ndarray, report: dict,
-         history: History) -> None:
-    """Write the artifact: network, graph, item encoder, catalogue with features, calibration, report and curves."""
+def save(
+    out: Path,
+    model: FashionCognitiveNetwork,
+    graph: LabelGraph,
+    encoder: ItemEncoder,
+    folder: DataFolder,
+    features: np.ndarray,
+    calibration: Calibration,
+    prevalence: np.ndarray,
+    report: dict,
+    history: History,
+) -> None:
+    """Write the artifact: network, graph, item encoder, catalogue with features, calibration, report and
+    curves."""
 
     def write_files(folder_path: Path) -> None:
         encoder.save_pretrained(folder_path / "item_encoder")
@@ -253,10 +335,17 @@ def save(out: Path, model: FashionCognitiveNetwork, graph: LabelGraph, encoder: 
         write_json(folder_path / "history.json", {"rows": history.rows, "best": history.best})
         draw_curves(history.rows, folder_path / "curves.png")
 
-    config = {"model": model.config.to_json(), "label_groups": folder.vocabulary.to_json(),
-              "calibration": calibration.to_json(), "base_rates": prevalence.tolist(), "data": folder.name,
-              "made": report["made"]}
-    save_artifact(out, KIND, config, model.state_dict(), data_fingerprint=folder.fingerprint, files=write_files)
+    config = {
+        "model": model.config.to_json(),
+        "label_groups": folder.vocabulary.to_json(),
+        "calibration": calibration.to_json(),
+        "base_rates": prevalence.tolist(),
+        "data": folder.name,
+        "made": report["made"],
+    }
+    save_artifact(
+        out, KIND, config, model.state_dict(), data_fingerprint=folder.fingerprint, files=write_files
+    )
 
 
 def draw_curves(rows: list[dict[str, float]], path: Path) -> None:

@@ -19,9 +19,12 @@ TARGETS = np.array([[1, 0], [1, 1], [0, 1], [0, 0]])
 def test_perfect_reversed_and_tied_rankings():
     perfect = np.where(TARGETS, 2.0, -2.0)
     assert mean_average_precision(perfect, TARGETS) == 1
-    assert mean_average_precision(-perfect, TARGETS) == pytest.approx((1 / 3 + 2 / 4) / 2)
+    backwards = np.array([[1, 4], [2, 1], [3, 2], [4, 3]])
+    assert mean_average_precision(backwards, TARGETS) == pytest.approx((1 / 3 + 2 / 4) / 2)
     assert mean_average_precision(np.zeros((4, 2)), TARGETS) == pytest.approx(0.5)  # ties: the prevalence
-    assert auc([3, 2, 1], [1, 0, 0]) == 1 and auc([1, 2, 3], [1, 0, 0]) == 0 and auc([1, 1, 1], [1, 0, 0]) == 0.5
+    assert (
+        auc([3, 2, 1], [1, 0, 0]) == 1 and auc([1, 2, 3], [1, 0, 0]) == 0 and auc([1, 1, 1], [1, 0, 0]) == 0.5
+    )
     assert np.isnan(auc([1.0, 2.0], [1, 1]))
 
 
@@ -30,15 +33,16 @@ def test_known_precision_and_recall():
     # label 0: 3 decided, 2 right, 2 true; label 1: 1 decided, 1 right, 2 true
     result = precision_recall_f1(logits, TARGETS)
     cp, cr, op, overall_r = (2 / 3 + 1) / 2, (1 + 0.5) / 2, 3 / 4, 3 / 4
-    assert result == pytest.approx({"cp": cp, "cr": cr, "cf1": 2 * cp * cr / (cp + cr), "op": op, "or": overall_r,
-                                    "of1": 0.75})
+    assert result == pytest.approx(
+        {"cp": cp, "cr": cr, "cf1": 2 * cp * cr / (cp + cr), "op": op, "or": overall_r, "of1": 0.75}
+    )
 
 
 def test_cf1_is_not_the_mean_of_class_f1():
-    logits = np.array([[1.0, 1], [1, -1], [1, -1], [1, -1]])
+    logits = np.array([[1.0, 1], [1, 1], [-1, 1], [-1, 1]])
     cf1 = precision_recall_f1(logits, TARGETS)["cf1"]
-    class_f1 = [2 * 0.5 / 1.5, 0]
-    assert cf1 != pytest.approx(np.mean(class_f1)) and cf1 == pytest.approx(2 * 0.25 * 0.5 / 0.75)
+    class_f1 = [1, 2 * 0.5 / 1.5]
+    assert cf1 != pytest.approx(np.mean(class_f1)) and cf1 == pytest.approx(2 * 0.75 / 1.75)
 
 
 def test_top_k_keeps_the_best_that_are_positive():
@@ -65,7 +69,9 @@ def test_fitb_counts_ties_as_chance():
 
 
 def test_calibration_error_of_known_probabilities():
-    assert expected_calibration_error(np.array([[0.8] * 5]), np.array([[1, 1, 1, 1, 0]])) == pytest.approx(0, abs=1e-6)
+    assert expected_calibration_error(np.array([[0.8] * 5]), np.array([[1, 1, 1, 1, 0]])) == pytest.approx(
+        0, abs=1e-6
+    )
     assert expected_calibration_error(np.array([0.9, 0.9]), np.array([0, 0])) == pytest.approx(0.9, abs=1e-6)
 
 
@@ -75,9 +81,12 @@ def test_temperature_recovers_overconfidence_and_keeps_the_ranking():
     targets = rng.random(true.shape) < 1 / (1 + np.exp(-true))
     assert fit_temperature(3 * true, targets) == pytest.approx(3, rel=0.1)
     assert fit_temperature(true, np.zeros_like(true)) == 1
-    fitted = Calibration.fit(["g=a", "h=a"], np.stack([3 * true[:, 0], true[:, 1]], 1), targets,
-                             2 * true[:, 0], targets[:, 0])
-    assert fitted.groups["g"] == pytest.approx(3, rel=0.15) and fitted.groups["h"] == pytest.approx(1, rel=0.15)
+    fitted = Calibration.fit(
+        ["g=a", "h=a"], np.stack([3 * true[:, 0], true[:, 1]], 1), targets, 2 * true[:, 0], targets[:, 0]
+    )
+    assert fitted.groups["g"] == pytest.approx(3, rel=0.15) and fitted.groups["h"] == pytest.approx(
+        1, rel=0.15
+    )
     assert fitted.coherence == pytest.approx(2, rel=0.15)
     assert Calibration.from_json(fitted.to_json()) == fitted
     assert fitted.error(["g=a", "h=a"], np.stack([3 * true[:, 0], true[:, 1]], 1), targets) < 0.03

@@ -43,8 +43,11 @@ def test_heads_share_an_interface_and_learn_separable_labels(graph, kind, loss):
     torch.manual_seed(0)
     outfits = torch.randn(64, 6)
     targets = (outfits[:, :3] > 0).float()
-    head = (MLGCNHead(6, torch.randn(3, 4), graph.edge_index, graph.edge_weight, hidden=16)
-            if kind == "ml-gcn" else LinearHead(6, 3))
+    head = (
+        MLGCNHead(6, torch.randn(3, 4), graph.edge_index, graph.edge_weight, hidden=16)
+        if kind == "ml-gcn"
+        else LinearHead(6, 3)
+    )
     assert head.classifiers().shape == (3, 6)
     optimiser = torch.optim.Adam(head.parameters(), lr=0.05)
     for _ in range(150):
@@ -57,6 +60,8 @@ def test_heads_share_an_interface_and_learn_separable_labels(graph, kind, loss):
 
 
 def test_loss_names_are_checked():
-    torch.testing.assert_close(label_loss("bce")(torch.zeros(2, 3), torch.ones(2, 3)), 3 * torch.log(torch.tensor(2.0)))
+    torch.testing.assert_close(
+        label_loss("bce")(torch.zeros(2, 3), torch.ones(2, 3)), 3 * torch.log(torch.tensor(2.0))
+    )
     with pytest.raises(ValueError, match="asl"):
         label_loss("hinge")

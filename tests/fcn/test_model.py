@@ -35,8 +35,12 @@ def test_shapes_losses_and_gradients(head):
 def test_labels_of_corrupted_outfits_are_not_learnt_from():
     model, (features, mask) = network(), batch()
     known = torch.tensor([True, False, False])
-    one = model(features, mask, labels=torch.tensor([[1.0, 0, 0], [0, 0, 0], [0, 0, 0]]), label_mask=known)["loss"]
-    other = model(features, mask, labels=torch.tensor([[1.0, 0, 0], [1, 1, 1], [1, 1, 1]]), label_mask=known)["loss"]
+    one = model(features, mask, labels=torch.tensor([[1.0, 0, 0], [0, 0, 0], [0, 0, 0]]), label_mask=known)[
+        "loss"
+    ]
+    other = model(features, mask, labels=torch.tensor([[1.0, 0, 0], [1, 1, 1], [1, 1, 1]]), label_mask=known)[
+        "loss"
+    ]
     assert one == other
     assert "loss" not in model(features, mask)
 
@@ -52,12 +56,19 @@ def test_padding_and_company_do_not_matter():
 
 def test_config_round_trip_and_state(tmp_path):
     model = network()
-    again = FashionCognitiveNetwork(FCNConfig.from_json(model.config.to_json()),
-                                    LabelGraph.from_labels(LABELS, np.array([[1, 1, 0], [0, 1, 1]])), torch.zeros(3, 5))
+    again = FashionCognitiveNetwork(
+        FCNConfig.from_json(model.config.to_json()),
+        LabelGraph.from_labels(LABELS, np.array([[1, 1, 0], [0, 1, 1]])),
+        torch.zeros(3, 5),
+    )
     again.load_state_dict(model.state_dict())
     features, mask = batch()
-    torch.testing.assert_close(again.eval()(features, mask)["label_logits"], model.eval()(features, mask)["label_logits"],
-                               rtol=0, atol=0)
+    torch.testing.assert_close(
+        again.eval()(features, mask)["label_logits"],
+        model.eval()(features, mask)["label_logits"],
+        rtol=0,
+        atol=0,
+    )
 
 
 def test_starting_at_the_prior_gives_the_base_rates():

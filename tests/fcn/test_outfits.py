@@ -24,10 +24,17 @@ CATEGORIES = np.repeat(np.arange(5), 8)  # 40 items in 5 categories
 def outfit_set(count=50, seed=0):
     rng = np.random.default_rng(seed)
     lengths = rng.integers(2, 6, count)
-    rows = pad([np.sort(c[:n] * 8 + rng.integers(8, size=n))
-                for c, n in ((rng.permutation(5), n) for n in lengths)])
-    return OutfitSet("train", [str(i) for i in range(count)], rows, rng.integers(0, 2, (count, 3)).astype(np.uint8),
-                     CATEGORIES, np.arange(40))
+    rows = pad(
+        [np.sort(c[:n] * 8 + rng.integers(8, size=n)) for c, n in ((rng.permutation(5), n) for n in lengths)]
+    )
+    return OutfitSet(
+        "train",
+        [str(i) for i in range(count)],
+        rows,
+        rng.integers(0, 2, (count, 3)).astype(np.uint8),
+        CATEGORIES,
+        np.arange(40),
+    )
 
 
 def test_reads_a_split_in_canonical_order(toy_folder):
@@ -37,7 +44,10 @@ def test_reads_a_split_in_canonical_order(toy_folder):
     np.testing.assert_array_equal(outfits.rows[0], [0, 1, 4, 6, 8])
     np.testing.assert_array_equal(outfits.rows[3], [3, 7, 9, -1, -1])
     labels = folder.vocabulary.outfit_labels
-    assert [labels[c] for c in np.flatnonzero(outfits.targets[1])] == ["body_figure=triangle", "occasion=work"]
+    assert [labels[c] for c in np.flatnonzero(outfits.targets[1])] == [
+        "body_figure=triangle",
+        "occasion=work",
+    ]
     assert not any(label.startswith("age") for label in labels)
     np.testing.assert_array_equal(outfits.items(), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
 
@@ -95,7 +105,9 @@ def test_what_cannot_be_replaced_stays():
 def test_training_batches(item_dropout):
     outfits = outfit_set()
     features = np.random.default_rng(0).normal(size=(40, 6)).astype(np.float32)
-    collate = TrainingCollator(outfits, features, FeatureLayout((), ()), corruptions=2, item_dropout=item_dropout)
+    collate = TrainingCollator(
+        outfits, features, FeatureLayout((), ()), corruptions=2, item_dropout=item_dropout
+    )
     torch.manual_seed(0)
     batch = collate(list(range(50)))
     assert len(batch["features"]) == 150 and batch["coherent"].sum() == 50 and batch["label_mask"][:50].all()
@@ -108,7 +120,9 @@ def test_training_batches(item_dropout):
     again = collate(list(range(50)))
     assert not torch.equal(batch["features"][50:, 0], again["features"][50:, 0])  # fresh each time
     torch.manual_seed(0)
-    assert torch.equal(collate(list(range(50)))["features"], batch["features"])  # and repeatable from the seed
+    assert torch.equal(
+        collate(list(range(50)))["features"], batch["features"]
+    )  # and repeatable from the seed
 
 
 def test_a_changed_item_survives_item_dropout():
@@ -118,17 +132,24 @@ def test_a_changed_item_survives_item_dropout():
     corrupted, changed = collate.corruptor.corrupt(outfits.rows, rng)
     for _ in range(5):
         kept = collate.kept(corrupted, changed, rng)
-        assert kept[changed].all() and (kept.sum(1) > changed.sum(1)).sum() == (
-            (outfits.rows >= 0).sum(1) > changed.sum(1)).sum()
+        assert (
+            kept[changed].all()
+            and (kept.sum(1) > changed.sum(1)).sum() == ((outfits.rows >= 0).sum(1) > changed.sum(1)).sum()
+        )
 
 
 def test_modality_dropout_clears_whole_columns_of_whole_outfits():
     outfits = outfit_set()
     layout = FeatureLayout(image=(slice(0, 2),), text=(slice(2, 4), slice(5, 6)))
-    collate = TrainingCollator(outfits, np.ones((40, 6), np.float32), layout, image_dropout=0.4, text_dropout=0.4)
+    collate = TrainingCollator(
+        outfits, np.ones((40, 6), np.float32), layout, image_dropout=0.4, text_dropout=0.4
+    )
     batch = collate(list(range(50)))
-    seen = {tuple(item.tolist()) for outfit, mask in zip(batch["features"], batch["mask"], strict=True)
-            for item in outfit[mask]}
+    seen = {
+        tuple(item.tolist())
+        for outfit, mask in zip(batch["features"], batch["mask"], strict=True)
+        for item in outfit[mask]
+    }
     assert seen == {(1, 1, 1, 1, 1, 1), (0, 0, 1, 1, 1, 1), (1, 1, 0, 0, 1, 0)}
     for outfit, mask in zip(batch["features"], batch["mask"], strict=True):
         assert len(outfit[mask].unique(dim=0)) == 1
