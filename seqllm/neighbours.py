@@ -60,6 +60,12 @@ class ItemNeighbours:
         """
         return recency_weights(histories, self.n_items, decay) @ self.similarity
 
+    def resized(self, n_items: int) -> ItemNeighbours:
+        """The same neighbours in a catalogue that has grown; new items have none yet."""
+        s = self.similarity
+        indptr = np.concatenate([s.indptr, np.full(n_items - s.shape[0], s.indptr[-1], s.indptr.dtype)])
+        return ItemNeighbours(sp.csr_matrix((s.data, s.indices, indptr), shape=(n_items, n_items)))
+
     def state(self) -> dict[str, np.ndarray]:
         """The matrix as arrays, for safetensors."""
         s = self.similarity

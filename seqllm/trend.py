@@ -53,6 +53,10 @@ class Trend:
             table[row], entered, left = running, hi, lo
         return table if len(asked) == len(which) and (which == np.arange(len(which))).all() else table[which]
 
+    def resized(self, n_items: int) -> Trend:
+        """The same events in a catalogue that has grown."""
+        return Trend.from_tensors({**self.tensors(), "n_items": np.array([n_items])})
+
     def tensors(self) -> dict[str, np.ndarray]:
         """The table as arrays, for safetensors."""
         return {"days": self.days, "start": self.start, "items": self.items, "number": self.number,

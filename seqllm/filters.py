@@ -1,0 +1,66 @@
+"""Filters of a request: which rows of the catalogue may be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fcn.catalog import Catalog
+from fcn.errors import DataError, Problem, nearest
+from fcn.types import SLOTS
+
+KNOWN = ("category", "slot", "min_price", "max_price", "in_stock", "attributes")
+
+
+def allowed_rows(catalog: Catalog, filters: Mapping) -> np.ndarray:
+    """bool (N,): rows that pass every filter.
+
+    category, slot: a name or several; min_price, max_price: an item without a price does not pass; in_stock: True or
+    False; attributes: {name: value or several}, compared without regard to case.
+
+    Raises:
+        DataError: a filter, category or slot that does not exist, with the nearest that does.
+    """
+    mask = np.ones(len(catalog), bool)
+    for name, value in filters.items():
+        if name not in KNOWN:
+            raise DataError(Problem(None, None, "filters", name, "unknown filter", nearest(name, KNOWN)))
+        if value is None:
+            continue
+        if name == "category":
+            codes, names = catalog.categories
+            wanted = _known(value, names, "category")
+            mask &= np.isin(codes, [names.index(v) for v in wanted])
+        elif name == "slot":
+            mask &= np.isin(catalog.slots, [SLOTS.index(v) for v in _known(value, SLOTS, "slot")])
+        elif name == "in_stock":
+            mask &= catalog.in_stock == bool(value)
+        elif name == "min_price":
+            mask &= np.nan_to_num(catalog.price, nan=-np.inf) >= float(value)
+        elif name == "max_price":
+            mask &= np.nan_to_num(catalog.price, nan=np.inf) <= float(value)
+        else:
+            mask &= _attributes(catalog, value)
+    return mask
+
+
+def _known(value, names, field: str) -> list[str]:
+    wanted = [value] if isinstance(value, str) else list(value)
+    by_lower = {name.lower(): name for name in names}
+    for name in wanted:
+        if name.lower() not in by_lower:
+            raise DataError(Problem(None, None, field, name, f"no such {field} in the catalogue", nearest(name, names)))
+    return [by_lower[name.lower()] for name in wanted]
+
+
+def _attributes(catalog: Catalog, wanted: Mapping) -> np.ndarray:
+    column, mask = catalog.column("attributes"), np.ones(len(catalog), bool)
+    for name, value in wanted.items():
+        values = {v.lower() for v in ([value] if isinstance(value, str) else value)}
+        found = pc.map_lookup(column, pa.scalar(name, pa.string()), "first")
+        mask &= np.array([v is not None and v.lower() in values for v in found.to_pylist()], bool)
+    return mask
+

@@ -1,0 +1,197 @@
+"""The sequential recommender: a LoRA-tuned causal LM whose state at [REC] is turned into a title and an ID vector.
+
+    t = normalise( t0 + W_t h ),   t0 = sum_k decay^k title(i_k) + w_q title(query)      (title side, residual)
+    u = normalise( u0 + W_u h ),   u0 = sum_k decay^k id(i_k)                            (ID side, residual)
+    s(i) = s_t cos(t, title_i) + s_u cos(u, id_i) + prior_i(time)
+
+h is the LM's last hidden state at [REC]; i_k the person's history, newest first. Both sides start from the frozen,
+recency-weighted history and learn what the LM adds to it: on sparse data the frozen titles carry most of the signal.
+After Liu et al., EMNLP 2024 Industry (arXiv 2410.11327): mix-up of title and ID embeddings; the residuals, the
+sampled softmax and the popularity prior are ours.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import torch
+import torch.nn.functional as F
+from peft import LoraConfig, PeftModel, get_peft_model
+from torch import Tensor, nn
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelConfig:
+    """Sizes and options; n_items and title_dim come from the catalogue, n_special from the label vocabulary."""
+
+    n_items: int
+    n_special: int
+    title_dim: int
+    vocab_size: int
+    hidden: int
+    id_dim: int = 128
+    lora_rank: int = 16
+    decay: float = 0.7
+    id_dropout: float = 0.1
+    trend_days: tuple[float | None, ...] = (14.0, 60.0, 365.0, None)
+
+
+def attach_lora(base: nn.Module, rank: int) -> PeftModel:
+    """LoRA (Hu et al. 2022) on every linear layer of the base but its output layer."""
+    config = LoraConfig(
+        r=rank, lora_alpha=2 * rank, lora_dropout=0.05, target_modules="all-linear", task_type="CAUSAL_LM"
+    )
+    return get_peft_model(base, config)
+
+
+class SequentialRecommender(nn.Module):
+    """Scores every item of a catalogue for a batch of prompts.
+
+    Args:
+        lm: causal LM with LoRA adapters.
+        titles: (N, title_dim) unit rows, frozen.
+        warm: bool (N,), items that occur in training. The others have no ID part of their own: their ID vector is the
+            one their title predicts, their prior the mean of the warm ones'.
+    """
+
+    def __init__(self, lm: PeftModel, config: ModelConfig, titles: Tensor, warm: Tensor):
+        super().__init__()
+        self.lm, self.config = lm, config
+        self.special = nn.Embedding(config.n_special, config.hidden)
+        self.title_to_id = nn.Linear(config.title_dim, config.id_dim, bias=False)
+        self.item_id = nn.Embedding(config.n_items, config.id_dim)
+        self.item_in = nn.Linear(config.title_dim + config.id_dim, config.hidden)
+        self.title_head = nn.Linear(config.hidden, config.title_dim)
+        self.id_head = nn.Linear(config.hidden, config.id_dim)
+        self.item_bias = nn.Parameter(torch.zeros(config.n_items))
+        self.trend_weight = nn.Parameter(torch.zeros(len(config.trend_days)))
+        self.query_weight = nn.Parameter(torch.tensor(1.0))
+        self.log_scale = nn.Parameter(torch.tensor([math.log(12.0), math.log(8.0)]))  # title, ID
+        nn.init.normal_(self.item_id.weight, std=0.02)
+        nn.init.normal_(self.title_to_id.weight, std=config.title_dim**-0.5)
+        nn.init.zeros_(self.title_head.weight)
+        nn.init.zeros_(self.title_head.bias)
+        nn.init.normal_(self.id_head.weight, std=0.3 * config.hidden**-0.5)
+        nn.init.zeros_(self.id_head.bias)
+        self.register_buffer("titles", titles.float(), persistent=False)
+        self.register_buffer("warm", warm.bool(), persistent=False)
+
+    def init_special(self, rows: Tensor) -> None:
+        """Start special tokens (S, hidden) from the mean embedding of the words that name them."""
+        with torch.no_grad():
+            self.special.weight.copy_(rows)
+
+    @property
+    def device(self) -> torch.device:
+        return self.titles.device
+
+    def set_items(self, titles: Tensor, warm: Tensor) -> None:
+        """Use another catalogue whose first rows are the known ones; new rows are cold."""
+        grown = len(titles) - self.config.n_items
+        if grown < 0 or len(titles) != len(warm):
+            raise ValueError("titles and warm must hold the known items first")
+        self.titles, self.warm = titles.float().to(self.device), warm.bool().to(self.device)
+        if grown:
+            old = self.item_id.weight
+            self.item_id = nn.Embedding.from_pretrained(torch.cat([old.data, old.new_zeros(grown, old.shape[1])]))
+            self.item_bias = nn.Parameter(torch.cat([self.item_bias.data, self.item_bias.new_zeros(grown)]))
+            self.config = dataclasses.replace(self.config, n_items=len(titles))
+
+    # -- items -------------------------------------------------------------------------------------------------
+
+    def item_vectors(self, rows: Tensor | None = None, cold: Tensor | None = None) -> Tensor:
+        """ID vectors (n, id_dim), unit rows. ``cold``: bool (N,), treat these as never seen (training only)."""
+        rows = torch.arange(len(self.titles), device=self.device) if rows is None else rows
+        warm = self.warm if cold is None else self.warm & ~cold
+        own = self.item_id(rows) * warm[rows].unsqueeze(-1)
+        return F.normalize(self.title_to_id(self.titles[rows]) + own, dim=-1)
+
+    def prior(self, trend: Tensor, rows: Tensor | None = None, cold: Tensor | None = None) -> Tensor:
+        """Popularity part of the score. trend: (B, W, n) counts within each window -> (B, n)."""
+        bias = self.item_bias if rows is None else self.item_bias[rows]
+        warm = self.warm if cold is None else self.warm & ~cold
+        warm = warm if rows is None else warm[rows]
+        value = torch.einsum("bwn,w->bn", torch.log1p(trend), self.trend_weight) + bias
+        mean = (value * warm).sum(-1, keepdim=True) / warm.sum().clamp(min=1)
+        return torch.where(warm, value, mean)
+
+    # -- people ------------------------------------------------------------------------------------------------
+
+    def states(self, input_ids: Tensor, attention_mask: Tensor, rec: Tensor, cold: Tensor | None = None) -> Tensor:
+        """Hidden states at [REC]. input_ids (B, L) of a prompt stream, rec (P, 2) of (row, position) -> (P, hidden)."""
+        vocab, n_special = self.config.vocab_size, self.config.n_special
+        base = self.lm.get_base_model()
+        table = base.get_input_embeddings()
+        embedded = table(input_ids.clamp(max=vocab - 1))
+        is_special = (input_ids >= vocab) & (input_ids < vocab + n_special)
+        is_item = input_ids >= vocab + n_special
+        embedded = embedded.masked_scatter(
+            is_special.unsqueeze(-1), self.special(input_ids[is_special] - vocab).to(embedded.dtype)
+        )
+        rows = input_ids[is_item] - vocab - n_special
+        soft = self.item_in(torch.cat([self.titles[rows], self.item_vectors(rows, cold)], -1))
+        # An item token is as long as a word's embedding is on average, whatever the base model.
+        soft = F.normalize(soft, dim=-1) * table.weight.detach().float().norm(dim=-1).mean()
+        embedded = embedded.masked_scatter(is_item.unsqueeze(-1), soft.to(embedded.dtype))
+        out = base.base_model(inputs_embeds=embedded, attention_mask=attention_mask, use_cache=False)
+        return out.last_hidden_state[rec[:, 0], rec[:, 1]].float()
+
+    def directions(
+        self, h: Tensor, history: Tensor, offsets: Tensor, weights: Tensor, query: Tensor, cold: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Title and ID directions (P, title_dim), (P, id_dim), unit rows.
+
+        history, weights: flat item rows and their recency weights, person p's are offsets[p]:offsets[p + 1];
+        query: (P, title_dim), the query in title space, zero where there is none.
+        """
+        t0 = F.embedding_bag(history, self.titles, offsets, mode="sum", per_sample_weights=weights)
+        t0 = F.normalize(t0, dim=-1) + self.query_weight * query
+        unique, place = torch.unique(history, return_inverse=True)
+        vectors = self.item_vectors(unique, cold)
+        u0 = F.embedding_bag(place, vectors, offsets, mode="sum", per_sample_weights=weights)
+        t = F.normalize(F.normalize(t0, dim=-1) + self.title_head(h), dim=-1)
+        u = F.normalize(F.normalize(u0, dim=-1) + self.id_head(h), dim=-1)
+        return t, u
+
+    def scales(self) -> tuple[Tensor, Tensor]:
+        title, own = self.log_scale.clamp(max=math.log(100.0)).exp()
+        return title, own
+
+    # -- training ----------------------------------------------------------------------------------------------
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        rec: Tensor,
+        history: Tensor,
+        offsets: Tensor,
+        weights: Tensor,
+        query: Tensor,
+        candidates: Tensor,
+        target: Tensor,
+        excluded: Tensor,
+        log_q: Tensor,
+        trend: Tensor,
+    ) -> dict[str, Tensor]:
+        """Cross-entropy of the chosen items among the candidates.
+
+        candidates: (C,) item rows; target: (P,) columns of it; excluded: (X, 2) of (p, column), items the person has
+        already; log_q: (C,) log sampling probability, subtracted (Yi et al., RecSys 2019); trend: (P, W, C).
+        """
+        cold = None
+        if self.training and self.config.id_dropout > 0:
+            # Now and then a known item plays a new arrival, so that titles alone learn to rank one.
+            cold = torch.rand(len(self.titles), device=self.device) < self.config.id_dropout
+        h = self.states(input_ids, attention_mask, rec, cold)
+        t, u = self.directions(h, history, offsets, weights, query, cold)
+        scale_t, scale_u = self.scales()
+        title = scale_t * (t @ self.titles[candidates].T)
+        own = scale_u * (u @ self.item_vectors(candidates, cold).T)
+        prior = self.prior(trend, candidates, cold)
+        correction = torch.zeros_like(title) - log_q
+        correction[excluded[:, 0], excluded[:, 1]] = float("-inf")
+        correction = correction.scatter(1, target[:, None], -log_q[target][:, None])
+        loss = F.cross_entropy(title + own + prior + correction, target)
+        return {"loss": loss}

@@ -1,0 +1,237 @@
+"""The prompt of the sequential recommender, as one stream of ids.
+
+    Recommend the next item. Mind colour, size, season, occasion, holiday and the order of events. ...
+    Person: <body_figure=triangle> <height~low>
+    - summer, searched: linen dress: [REC] Blue linen midi dress | dress | blue {item 17} purchase
+    - 2 weeks later, autumn, for work: [REC]
+
+Three kinds of id share one stream: text tokens of the base model's own tokenizer (id < V); special tokens, [REC] and
+the personal-attribute tokens (V <= id < V + S); item tokens, which carry an item's title and ID vectors (id >= V + S).
+Special and item tokens are never in the tokenizer: no text of a catalogue or a person can turn into one of them.
+
+``<group=value>`` is stated by the person, ``<group~value>`` is inferred by the Fashion Cognitive Network.
+A [REC] stands before every choice, so one pass over a history trains every choice in it (the prompt up to a [REC]
+is exactly the prompt that asks for that choice).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from fcn.catalog import Catalog
+from fcn.types import LabelVocabulary, Profile, one_line
+from seqllm.dates import gap_words, holiday, season
+
+TASK = (
+    "Recommend the next fashion item for this person. Mind colour, size, season, occasion, holiday and the order of "
+    "events. Answer with the title of one item and nothing else."
+)
+REC = "[REC]"
+COLOUR_KEYS = ("colour", "color", "baseColour", "colour_group_name")
+
+
+@dataclass(frozen=True)
+class Event:
+    """One choice. time: seconds since 1970, or None; item: catalogue row, or None for what is asked for;
+    event: what the person did; query: her words; occasion: what it is for."""
+
+    time: int | None
+    item: int | None = None
+    event: str = "purchase"
+    query: str | None = None
+    occasion: str | None = None
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """``ids`` int64 (L,); ``rec`` int64 (R,): positions of the [REC]s; ``first``: index of the event of the first [REC]."""
+
+    ids: np.ndarray
+    rec: np.ndarray
+    first: int
+
+
+def special_tokens(vocabulary: LabelVocabulary) -> list[str]:
+    """[REC], then every label as stated, then every label as inferred."""
+    marked = [label.replace("=", "~", 1) for label in vocabulary.labels]
+    return [REC, *(f"<{label}>" for label in vocabulary.labels), *(f"<{label}>" for label in marked)]
+
+
+class PromptBuilder:
+    """Turns a person and her events into prompts.
+
+    Args:
+        tokenizer: any Hugging Face tokenizer. ``vocab_size`` is that of the base model's embedding (ids never exceed it).
+        catalog: the items; their texts are tokenised once.
+        max_tokens: context length. A longer history keeps its newest events that fit; profile and task always stay.
+        title_tokens: an item's title is cut after so many tokens (its full title is in the item token's vector).
+    """
+
+    def __init__(
+        self,
+        tokenizer,
+        vocab_size: int,
+        catalog: Catalog,
+        vocabulary: LabelVocabulary,
+        max_tokens: int = 256,
+        title_tokens: int = 12,
+    ):
+        self.tokenizer, self.vocabulary, self.catalog = tokenizer, vocabulary, catalog
+        self.vocab_size, self.max_tokens, self.title_tokens = vocab_size, max_tokens, title_tokens
+        self.specials = special_tokens(vocabulary)
+        self.rec_id = vocab_size
+        self.item_base = vocab_size + len(self.specials)
+        self._reserved = np.array(sorted(set(tokenizer.all_special_ids)), np.int64)
+        self._words: dict[str, np.ndarray] = {}
+        self.task_ids = self._encode([TASK + "\nPerson:"])[0]
+        self.set_catalog(catalog)
+
+    # -- text to ids -------------------------------------------------------------------------------------------
+
+    def _encode(self, texts: Sequence[str]) -> list[np.ndarray]:
+        if not texts:
+            return []
+        encoded = self.tokenizer(list(texts), add_special_tokens=False, return_attention_mask=False)["input_ids"]
+        rows = [np.asarray(row, np.int64) for row in encoded]
+        # Text is data: were a title to spell out one of the base model's control tokens, it is left out here.
+        return [row[~np.isin(row, self._reserved) & (row < self.vocab_size)] for row in rows]
+
+    def _word(self, text: str) -> np.ndarray:
+        """Ids of a phrase that comes often (seasons, gaps, occasions); long free text is not kept."""
+        known = self._words.get(text)
+        if known is None:
+            known = self._encode([text])[0]
+            if len(self._words) < 50_000:
+                self._words[text] = known
+        return known
+
+    def _items(self, catalog: Catalog) -> tuple[np.ndarray, np.ndarray]:
+        ids: list[np.ndarray] = []
+        for begin in range(0, len(catalog), 8192):
+            rows = range(begin, min(begin + 8192, len(catalog)))
+            items = [catalog[row] for row in rows]
+            titles = self._encode([" " + one_line(item.title)[:400] for item in items])
+            tails = self._encode([self._tail(item) for item in items])
+            ids.extend(
+                np.concatenate([title[: self.title_tokens], tail[:8]]) for title, tail in zip(titles, tails, strict=True)
+            )
+        start = np.concatenate([[0], np.cumsum([len(row) for row in ids])]).astype(np.int64)
+        return np.concatenate(ids) if ids else np.zeros(0, np.int64), start
+
+    @staticmethod
+    def _tail(item) -> str:
+        colour = next((item.attributes[key] for key in COLOUR_KEYS if key in item.attributes), "")
+        return "".join(f" | {one_line(part)[:60]}" for part in (item.category, colour) if part)
+
+    def set_catalog(self, catalog: Catalog) -> None:
+        """Use another catalogue, for instance after items were added."""
+        self.catalog = catalog
+        self._item_ids, self._item_start = self._items(catalog)
+
+    # -- pieces of a prompt ------------------------------------------------------------------------------------
+
+    def attributes(self, stated: Profile | None, inferred: Profile | None = None) -> np.ndarray:
+        """Personal-attribute tokens, int64; a group that is stated is not inferred as well."""
+        ids = []
+        stated, inferred = stated or Profile(), inferred or Profile()
+        for label in stated.labels():
+            ids.append(self.vocab_size + 1 + self.vocabulary.index(label))
+        for label in inferred.labels():
+            if not stated.get(label.partition("=")[0]):
+                ids.append(self.vocab_size + 1 + len(self.vocabulary) + self.vocabulary.index(label))
+        return np.array(ids, np.int64)
+
+    def _context(self, event: Event, before: int | None) -> np.ndarray:
+        parts = [] if before is None or event.time is None else [gap_words(event.time - before)]
+        if event.time is not None:
+            parts.append(str(season(np.array([event.time]))[0]))
+            if day := holiday(event.time):
+                parts.append(day)
+        if event.occasion:
+            parts.append(f"for {one_line(event.occasion)[:60]}")
+        head = self._word(("\n- " + ", ".join(parts)).rstrip())
+        asked = self._word(f", searched: {one_line(event.query)[:120]}") if event.query else np.zeros(0, np.int64)
+        return np.concatenate([head, asked[:24], self._word(":"), [self.rec_id]])
+
+    def _chosen(self, event: Event) -> np.ndarray:
+        text = self._item_ids[self._item_start[event.item] : self._item_start[event.item + 1]]
+        return np.concatenate([text, [self.item_base + event.item], self._word(" " + one_line(event.event)[:30])])
+
+    def special_rows(self, embedding: torch.Tensor) -> torch.Tensor:
+        """Where special tokens start: the mean of the base embedding (V, d) over the words that name each. (S, d)."""
+        words = [token.strip("<>[]").replace("=", " ").replace("~", " ").replace("_", " ") for token in self.specials]
+        return torch.stack([embedding[torch.from_numpy(ids)].mean(0) for ids in self._encode(words)])
+
+    # -- whole prompts -----------------------------------------------------------------------------------------
+
+    def build(
+        self,
+        events: Sequence[Event],
+        stated: Profile | None = None,
+        inferred: Profile | None = None,
+        targets_from: int = 0,
+        room: int | None = None,
+    ) -> list[Prompt]:
+        """Prompts that ask for each of ``events[targets_from:]`` exactly once, oldest first.
+
+        One prompt where everything fits in ``room`` tokens (by default ``max_tokens``); otherwise consecutive windows, each beginning with as much
+        of what came before as fills half of it. The last event's own item (if any) is not part of the prompt.
+        """
+        head = np.concatenate([self.task_ids, self.attributes(stated, inferred)])
+        asks, answers = [], []
+        for k, event in enumerate(events):
+            asks.append(self._context(event, events[k - 1].time if k else None))
+            answers.append(self._chosen(event) if k < len(events) - 1 else np.zeros(0, np.int64))
+        room = max((room or self.max_tokens) - len(head), 1)
+        size = [len(a) + len(b) for a, b in zip(asks, answers, strict=True)]
+        prompts, k = [], targets_from
+        while k < len(events):
+            begin, used = k, len(asks[k])
+            limit = room if targets_from == len(events) - 1 else max(room // 2, used)
+            while begin > 0 and used + size[begin - 1] <= limit:
+                begin -= 1
+                used += size[begin]
+            end, used = k, sum(size[begin:k])
+            while end < len(events) and (end == k or used + len(asks[end]) <= room):
+                used += size[end]
+                end += 1
+            prompts.append(self._join(head, asks, answers, begin, k, end))
+            k = end
+        return prompts
+
+    @staticmethod
+    def _join(head, asks, answers, begin: int, first: int, end: int) -> Prompt:
+        pieces, rec, length = [head], [], len(head)
+        for k in range(begin, end):
+            pieces.append(asks[k])
+            length += len(asks[k])
+            if k >= first:
+                rec.append(length - 1)
+            if k < end - 1:
+                pieces.append(answers[k])
+                length += len(answers[k])
+        return Prompt(np.concatenate(pieces), np.array(rec, np.int64), first)
+
+    def text(self, prompt: Prompt) -> str:
+        """The prompt as a person reads it."""
+        out, run = [], []
+
+        def flush() -> None:
+            if run:
+                out.append(self.tokenizer.decode(run))
+                run.clear()
+
+        for token in prompt.ids.tolist():
+            if token < self.vocab_size:
+                run.append(token)
+                continue
+            flush()
+            special = token < self.item_base
+            name = self.specials[token - self.vocab_size] if special else None
+            out.append(f" {name}" if special else f" {{item {token - self.item_base}}}")
+        flush()
+        return "".join(out)

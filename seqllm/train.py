@@ -1,0 +1,237 @@
+"""Training the recommender: data -> title space -> base model -> LoRA and heads -> mix -> evaluation -> artifact."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from fcn.artifacts import write_json
+from fcn.encoders import TextEncoder, build_text_encoder
+from fcn.folder import DataFolder
+from fcn.training import describe_machine, fingerprint_of, fit, set_seed
+from fcn.types import Profile
+from seqllm.base import build_base, load_base
+from seqllm.data import Collator, TrainingSet
+from seqllm.evaluate import evaluate, questions_of
+from seqllm.model import ModelConfig, SequentialRecommender, attach_lora
+from seqllm.neighbours import ItemNeighbours
+from seqllm.profiles import ProfileInference
+from seqllm.prompts import TASK, PromptBuilder
+from seqllm.ranker import Mix, Ranker, ranks, tune
+from seqllm.metrics import ranking_metrics
+from seqllm.recommender import Recommender
+from seqllm.sequences import EventLog
+from seqllm.title_lstm import train_title_lstm
+from seqllm.trend import Trend
+
+VALIDATION = 2000  # people asked after each epoch; the final figures use everybody
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What a run can be told; everything else follows from the data.
+
+    title_encoder: "built-in" (fitted on the training items' texts), "lstm" (the paper's, trained with triplet loss),
+        or any sentence-transformers model by id or path.
+    base: "built-in" (a small Llama trained on the catalogue's text) or any causal LM by id or path.
+    """
+
+    title_encoder: str = "built-in"
+    base: str = "built-in"
+    quantize: bool = False
+    epochs: int = 8
+    lr: float | None = None
+    lora_rank: int = 16
+    id_dim: int = 128
+    max_tokens: int = 256
+    tokens_per_batch: int = 6144
+    patience: int = 2
+    seed: int = 0
+
+
+def train(
+    folder: DataFolder, out: str | Path, options: Options, fcn: str | Path | None = None, restart: bool = False
+) -> Recommender:
+    """Train on ``folder``'s training events, choose on its validation events, write ``out`` with ``evaluation.json``.
+
+    Args:
+        fcn: a trained Fashion Cognitive Network; profile groups a person did not state are then inferred from her
+            history, in training and in use.
+        restart: do not resume an unfinished run that is in ``out``.
+    """
+    started, out = time.perf_counter(), Path(out)
+    set_seed(options.seed)
+    print(f"seed {options.seed}  machine {describe_machine()}", flush=True)
+    log, catalog = EventLog.from_folder(folder), folder.catalog
+    train_rows = log.in_split("train")
+    warm = np.bincount(log.item[train_rows], minlength=len(catalog)) > 0
+    print(
+        f"{folder.name}: {len(catalog):,} items ({int((~warm).sum()):,} never in training), {log.n_users:,} people, "
+        f"{len(train_rows):,} training events",
+        flush=True,
+    )
+    cache = out / "cache"
+    key = {"data": folder.fingerprint, "fcn": fcn_fingerprint(fcn), **dataclasses.asdict(options)}
+    if restart:
+        shutil.rmtree(cache, ignore_errors=True)
+
+    titles_path = _title_space(folder, log, warm, cache, options)
+    encoder = TextEncoder.from_pretrained(titles_path)
+    titles = encoder.encode(catalog.texts())
+    query_vectors = encoder.encode(log.queries) if log.queries else np.zeros((1, encoder.dim), np.float32)
+    base_path = _base(folder, log, warm, cache, options)
+    tokenizer, base = load_base(base_path, options.quantize)
+    base_embedding = base.get_input_embeddings().weight
+    vocab_size, hidden = base_embedding.shape
+    builder = PromptBuilder(tokenizer, vocab_size, catalog, folder.vocabulary, options.max_tokens)
+    config = ModelConfig(
+        n_items=len(catalog),
+        n_special=len(builder.specials),
+        title_dim=encoder.dim,
+        vocab_size=vocab_size,
+        hidden=hidden,
+        id_dim=options.id_dim,
+        lora_rank=options.lora_rank,
+    )
+    model = SequentialRecommender(
+        attach_lora(base, options.lora_rank), config, torch.from_numpy(titles), torch.from_numpy(warm)
+    )
+    model.init_special(builder.special_rows(base_embedding.detach().float().cpu()))
+    if torch.cuda.is_available():
+        model.cuda()
+
+    trend = Trend(log.item[train_rows], log.time[train_rows], len(catalog))
+    neighbours = ItemNeighbours.fit(log.user[train_rows], log.item[train_rows], len(catalog))
+    profiles = [folder.profile(user) for user in log.user_ids]
+    inference = fit_inference(fcn, folder, log, profiles) if fcn else None
+    ranker = Ranker(model, builder, encoder.encode, trend, neighbours, int(log.time[train_rows].max()), inference)
+
+    batches = TrainingSet(log, builder, options.tokens_per_batch, options.seed)
+    collate = Collator(log, builder, profiles, query_vectors, trend, warm, config, inference=inference, seed=options.seed)
+    print(
+        f"{batches.n_targets:,} choices in {batches.n_windows:,} prompts, {batches.n_tokens:,} tokens an epoch; "
+        f"{sum(p.numel() for p in model.parameters() if p.requires_grad):,} weights to train",
+        flush=True,
+    )
+    val_questions, val_targets, _ = questions_of(log, profiles, "val")
+    picked = np.random.default_rng(options.seed).permutation(len(val_questions))[:VALIDATION]
+
+    def validate(_) -> dict[str, float]:
+        asked = [val_questions[k] for k in picked]
+        return ranking_metrics(ranks(ranker, asked, val_targets[picked], Mix()), ks=(10,))
+
+    history = fit(
+        model,
+        batches,
+        validate,
+        out=out,
+        collate=collate,
+        epochs=options.epochs,
+        batch_size=1,
+        lr=_learning_rate(options),
+        metric="ndcg@10",
+        patience=options.patience,
+        seed=options.seed,
+        parameter_groups=_groups(model, _learning_rate(options)),
+        run_key=key,
+        restart=restart,
+    )
+    mix, search = tune(ranker, val_questions, val_targets)
+    print(f"mix tuned on validation: {mix}", flush=True)
+    recommender = Recommender(
+        ranker, mix, catalog, encoder, base=options.base, base_path=base_path,
+        data_fingerprint=folder.fingerprint, fcn=fcn,
+    )
+    recommender.learn(log, "train", "val")
+    recommender.save_pretrained(out)
+    if options.base == "built-in":
+        shutil.rmtree(cache / "base-training", ignore_errors=True)
+    report = evaluate(recommender, folder, "test")
+    report["training"] = {
+        "seconds": round(time.perf_counter() - started, 1),
+        "epochs": len(history.rows),
+        "options": dataclasses.asdict(options),
+        "machine": describe_machine(),
+        "mix_search_steps": len(search),
+    }
+    write_json(out / "evaluation.json", report)
+    write_json(out / "history.json", history.rows)
+    shutil.rmtree(cache, ignore_errors=True)
+    return recommender
+
+
+def _learning_rate(options: Options) -> float:
+    """A model made from scratch takes larger steps than a pretrained one."""
+    return options.lr or (2e-3 if options.base == "built-in" else 2e-4)
+
+
+def _groups(model: SequentialRecommender, lr: float) -> list[dict]:
+    """LoRA at ``lr``; heads and item vectors at 1e-3 at least; the few scalars, which must travel far, faster."""
+    scalars = {"log_scale", "trend_weight", "query_weight", "item_bias"}
+    named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    lora = [p for name, p in named if name.startswith("lm.")]
+    fast = [p for name, p in named if name in scalars]
+    rest = [p for name, p in named if not name.startswith("lm.") and name not in scalars]
+    return [
+        {"params": lora, "lr": lr},
+        {"params": rest, "lr": max(lr, 1e-3)},
+        {"params": fast, "lr": 1e-2, "weight_decay": 0.0},
+    ]
+
+
+def fcn_fingerprint(path: str | Path | None) -> str:
+    """Identity of a trained FCN: the hash of its manifest."""
+    return "" if path is None else fingerprint_of((Path(path) / "artifact.json").read_text(encoding="utf-8"))
+
+
+def fit_inference(fcn: str | Path, folder: DataFolder, log: EventLog, profiles: list[Profile]) -> ProfileInference:
+    """Label posteriors of single items by FCN -> profile inference fitted on training people."""
+    from fcn.scorer import OutfitScorer
+
+    scorer = OutfitScorer.from_pretrained(fcn)
+    scorer.use(folder)
+    posterior = scorer.label_posterior([[item_id] for item_id in folder.catalog.ids.to_pylist()])
+    train = log.split == 0
+    histories = [log.item[log.rows_of(u)][train[log.rows_of(u)]] for u in range(log.n_users)]
+    return ProfileInference.fit(posterior, folder.vocabulary, histories, profiles)
+
+
+def _title_space(folder: DataFolder, log: EventLog, warm: np.ndarray, cache: Path, options: Options) -> Path | str:
+    """Path or name of the sentence-transformers model that embeds titles; the built-in ones see training items only."""
+    if options.title_encoder not in ("built-in", "lstm"):
+        return options.title_encoder
+    path = cache / f"titles-{options.title_encoder}-{fingerprint_of([folder.fingerprint, options.seed])}"
+    if not path.exists():
+        texts = folder.catalog.texts(np.flatnonzero(warm))
+        unfinished = path.with_name(path.name + ".unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.parent.mkdir(parents=True, exist_ok=True)
+        if options.title_encoder == "built-in":
+            build_text_encoder(texts, seed=options.seed).save_pretrained(unfinished)
+        else:
+            place = np.cumsum(warm) - 1
+            rows = log.in_split("train")
+            next_to = (log.user[rows][1:] == log.user[rows][:-1]).nonzero()[0]
+            pairs = np.stack([place[log.item[rows][next_to]], place[log.item[rows][next_to + 1]]], 1)
+            train_title_lstm(texts, pairs[pairs[:, 0] != pairs[:, 1]], unfinished, seed=options.seed)
+        unfinished.rename(path)
+    return path
+
+
+def _base(folder: DataFolder, log: EventLog, warm: np.ndarray, cache: Path, options: Options) -> Path | str:
+    if options.base != "built-in":
+        return options.base
+    path = cache / f"base-{fingerprint_of([folder.fingerprint, options.seed])}"
+    if not path.exists():
+        asked = np.unique(log.query[log.in_split("train")])
+        queries = [log.queries[k] for k in asked if k >= 0]
+        texts = [*folder.catalog.texts(np.flatnonzero(warm)), *queries, *log.occasions, *log.events, TASK]
+        unfinished = path.with_name(path.name + ".unfinished")
+        build_base(texts, unfinished, seed=options.seed)
+        unfinished.rename(path)
+    return path
