@@ -257,6 +257,20 @@ def test_bad_meta_line_and_command_line(tmp_path, capsys):
     assert re.search(r"bad meta lines left out\s+1\n", capsys.readouterr().out)
 
 
+def test_interrupted_run_leaves_nothing(tmp_path, capsys, monkeypatch):
+    raw = tmp_path / "raw"
+    write(raw / f"{NAME}_5.json.gz", [review("A", "B1", T)])
+    write(raw / f"meta_{NAME}.json.gz", [json.dumps(META_2014)])
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(amazon, "read_meta", interrupt)
+    assert amazon.main(["--raw", str(raw), "--out", str(tmp_path / "out")]) == 130
+    assert "nothing was written" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["raw"]
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
@@ -294,29 +308,6 @@ def test_text_is_one_line_that_can_be_written(text):
     clean = amazon.clean_text(text)
     assert clean == " ".join(clean.split())
     clean.encode("utf-8")
-    category, slot = amazon.guess_garment(clean)
-    assert category and slot in SLOTS
-
-
-@pytest.mark.parametrize(
-    ("title", "category", "slot"),
-    [
-        ("Anne Klein Women's Two-Tone Dress Watch", "watch", "accessory"),
-        ("Geoffrey Beene Men's Dress Shirt with Tie", "shirt", "upper"),
-        ("WallFlower Juniors Boot Cut Jeans", "jeans", "bottom"),
-        ("Converse All Star High Top Sneakers", "sneakers", "shoes"),
-        ("Dickies 10-Inch Relaxed-Stretch Twill Short, 34", "shorts", "bottom"),
-        ("Short Sleeve T-Shirts", "t-shirt", "upper"),
-        ("Havaianas Flip Flops", "sandals", "shoes"),
-        ("Silk Dresses", "dress", "onepiece"),
-        ("Hanes Underwire Bra", "bra", "other"),
-        ("Leather Ring Box", "box", "other"),
-        ("Squirrel Mask", "other", "other"),
-        ("", "other", "other"),
-    ],
-)
-def test_garment_guessed_from_the_head_of_the_title(title, category, slot):
-    assert amazon.guess_garment(title) == (category, slot)
 
 
 def test_category_path_without_a_garment_keeps_its_leaf():
@@ -345,6 +336,22 @@ def test_release_counts(release):
     assert len(folder.catalog) == 22_929
     assert counts["items without title"] == counts["items in no meta line"] == 0
     assert counts["bad review lines left out"] == counts["bad meta lines left out"] == 0
+
+
+def test_card_agrees_with_the_release(release):
+    folder, counts = release
+    card = (SCRIPT.parent / "README.md").read_text(encoding="utf-8")
+    table = dict(re.findall(r"^\| ([^|]+?) \| ([\d,]+) \|$", card, re.MULTILINE))
+    for name in (
+        "review lines read",
+        "events",
+        "people",
+        "items",
+        "items whose category is guessed from the title",
+    ):
+        assert table[name] == f"{counts[name]:,}"
+    others = folder.catalog.column("category").to_pylist().count("other")
+    assert table["of them without a keyword (`other`)"] == f"{others:,}"
 
 
 def test_release_titles_hold_no_entity_and_no_tag(release):

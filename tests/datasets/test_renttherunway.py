@@ -6,6 +6,8 @@ import gzip
 import importlib.util
 import json
 import math
+import re
+import subprocess
 import sys
 from collections import defaultdict
 from pathlib import Path
@@ -195,6 +197,15 @@ def test_command_line(tmp_path, capsys):
     assert not (tmp_path / "other").exists()
 
 
+def test_runs_as_a_script_from_anywhere(tmp_path):
+    raw = write_release(tmp_path / "raw", [rental()])
+    command = [sys.executable, str(SCRIPT), "--raw", str(raw), "--out", str(tmp_path / "out")]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "events" in done.stdout
+    assert len(DataFolder.open(tmp_path / "out").catalog) == 1
+
+
 def test_truncated_release_leaves_an_earlier_folder_as_it_was(tmp_path):
     raw = write_release(tmp_path / "raw", [rental(item_id=str(n)) for n in range(500)])
     rtr.prepare(raw, tmp_path / "out")
@@ -303,6 +314,22 @@ def test_release_counts(release):
     assert {rtr.SLOT_OF_CATEGORY[c] for c in folder.catalog.column("category").to_pylist()} <= set(SLOTS)
 
 
+def test_card_agrees_with_the_release(release):
+    folder, counts, rows = release
+    card = (SCRIPT.parent / "README.md").read_text(encoding="utf-8")
+    table = dict(re.findall(r"^\| ([^|]+?) \| ([\d,]+) \|$", card, re.MULTILINE))
+    for name in ("rows read", "exact duplicates left out", "events", "people", "items", "people with age"):
+        assert table[name] == f"{counts[name]:,}"
+    assert len(set(folder.catalog.column("title").to_pylist())) == int(
+        re.search(r"share (\d+) titles", card)[1]
+    )
+    fits = defaultdict(list)
+    for row in rows:
+        fits[row.get("body type")].append(row["fit"] == "fit")
+    shares = [np.mean(fit) for body_type, fit in fits.items() if body_type]
+    assert f"{min(shares):.3f}"[1:] in card and f"{max(shares):.3f}"[1:] in card
+
+
 def test_release_leave_one_out(release):
     folder, _, _ = release
     users = folder.interactions["user"].to_numpy()
@@ -317,7 +344,7 @@ def test_release_leave_one_out(release):
 
 
 def test_release_body_data_is_one_snapshot_per_person(release):
-    """What the card says: no person of the release ever changes, so profiles equal what any of her rows states."""
+    """What the card says: no person of the release ever changes, so profiles equal what any row states."""
     folder, _, rows = release
     fields = ("body type", "height", "weight", "bust size", "age")
     stated = defaultdict(set)
