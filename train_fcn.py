@@ -22,21 +22,13 @@ from fcn.train import TrainOptions, train
 
 
 def parse() -> TrainOptions:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="data set folder (see datasets/)")
-    parser.add_argument(
-        "--out", type=Path, required=True, help="folder for the model; a finished one is replaced"
-    )
+    parser.add_argument("--out", type=Path, required=True, help="folder for the model; a finished one is replaced")
     parser.add_argument("--text-encoder", help="sentence-transformers model, id or path (default: built in)")
     parser.add_argument("--image-encoder", help="timm model, name or path (default: built in)")
-    parser.add_argument(
-        "--head", choices=HEADS, default=TrainOptions.head, help="label head (default %(default)s)"
-    )
-    parser.add_argument(
-        "--loss", choices=LOSSES, default=TrainOptions.loss, help="label loss (default %(default)s)"
-    )
+    parser.add_argument("--head", choices=HEADS, default=TrainOptions.head, help="label head (default %(default)s)")
+    parser.add_argument("--loss", choices=LOSSES, default=TrainOptions.loss, help="label loss (default %(default)s)")
     parser.add_argument("--tau", type=float, default=TrainOptions.tau, help="label graph threshold on P(j|i)")
     parser.add_argument("--p", type=float, default=TrainOptions.p, help="label graph weight of neighbours")
     parser.add_argument(
@@ -45,15 +37,11 @@ def parse() -> TrainOptions:
         default=TrainOptions.wiring,
         help="link labels of all groups, or within a group only",
     )
-    parser.add_argument(
-        "--epochs", type=int, default=TrainOptions.epochs, help="at most (default %(default)s)"
-    )
+    parser.add_argument("--epochs", type=int, default=TrainOptions.epochs, help="at most (default %(default)s)")
     parser.add_argument("--batch-size", type=int, default=TrainOptions.batch_size)
     parser.add_argument("--lr", type=float, default=TrainOptions.lr)
     parser.add_argument("--seed", type=int, default=TrainOptions.seed)
-    parser.add_argument(
-        "--restart", action="store_true", help="forget an interrupted run instead of resuming it"
-    )
+    parser.add_argument("--restart", action="store_true", help="forget an interrupted run instead of resuming it")
     parser.add_argument("--skip-bad", action="store_true", help="drop and count bad rows instead of stopping")
     return TrainOptions(**vars(parser.parse_args()))
 

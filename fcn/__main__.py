@@ -38,9 +38,7 @@ def parser() -> argparse.ArgumentParser:
             command.add_argument("--swaps", type=int, default=3, help="how many swaps (default %(default)s)")
             command.add_argument("--max-price", type=float, help="of a swap")
             command.add_argument("--out", type=Path, help="also draw a card, as .png, .pdf or .svg")
-    embed = commands.add_parser(
-        "embed", help="embeddings of the pieces as one outfit, or of all outfits of --data"
-    )
+    embed = commands.add_parser("embed", help="embeddings of the pieces as one outfit, or of all outfits of --data")
     embed.add_argument("pieces", nargs="*", metavar="PIECE", help="item id or picture file")
     embed.add_argument("--out", type=Path, required=True, help=".npy file, float32 (outfits, D)")
     common(embed)
@@ -52,9 +50,7 @@ def parser() -> argparse.ArgumentParser:
 
 def common(command: argparse.ArgumentParser) -> None:
     command.add_argument("--model", type=Path, required=True, help="folder written by train_fcn.py")
-    command.add_argument(
-        "--data", type=Path, help="data set folder whose catalogue to use instead of the model's"
-    )
+    command.add_argument("--data", type=Path, help="data set folder whose catalogue to use instead of the model's")
 
 
 def load(arguments: argparse.Namespace):
@@ -103,9 +99,7 @@ def embed(arguments: argparse.Namespace) -> None:
     elif arguments.data is not None:
         from fcn.folder import DataFolder
 
-        outfits = [
-            outfit.item_ids for outfit in DataFolder.open(arguments.data).outfit_list() if outfit.item_ids
-        ]
+        outfits = [outfit.item_ids for outfit in DataFolder.open(arguments.data).outfit_list() if outfit.item_ids]
     else:
         remedy = "name pieces, or a data set folder with --data"
         raise DataError(Problem(None, None, "pieces", None, "nothing to embed", remedy))

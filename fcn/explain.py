@@ -80,9 +80,7 @@ class Explanation:
             )
         for swap in self.swaps:
             price = "" if swap.price is None else f", {swap.price:.2f}"
-            lines.append(
-                f"  swap {swap.out} for {swap.into} {swap.title}{price}: {swap.score:.2f} ({swap.gain:+.2f})"
-            )
+            lines.append(f"  swap {swap.out} for {swap.into} {swap.title}{price}: {swap.score:.2f} ({swap.gain:+.2f})")
         return "\n".join(lines)
 
 
@@ -123,9 +121,7 @@ def explain(
     )
 
 
-def best_swaps(
-    result: OutfitResult, wardrobe: Wardrobe, place: int, count: int, max_price: float | None
-) -> list[Swap]:
+def best_swaps(result: OutfitResult, wardrobe: Wardrobe, place: int, count: int, max_price: float | None) -> list[Swap]:
     """The swaps of the item at `place` that raise the score, best first; all candidates are scored."""
     rows, names, catalog = wardrobe.rows[0], wardrobe.names[0], wardrobe.catalog
     fit = catalog.in_stock & (catalog.slots == wardrobe.slot(rows[place]))
@@ -181,9 +177,7 @@ def draw_card(result: OutfitResult, explanation: Explanation, path: str | Path) 
         axis.set_xticks([])
         axis.set_yticks([])
     left, right = bars.subplots(1, 2)
-    left.barh(
-        ["personal", "coherence", "score"], [explanation.personal, explanation.coherence, explanation.score]
-    )
+    left.barh(["personal", "coherence", "score"], [explanation.personal, explanation.coherence, explanation.score])
     left.set_xlim(0, 1)
     if explanation.items:
         items = explanation.items[::-1]

@@ -40,9 +40,7 @@ def decisions(logits: np.ndarray, top_k: int | None = None) -> np.ndarray:
     return decided.astype(np.int64)
 
 
-def precision_recall_f1(
-    logits: np.ndarray, targets: np.ndarray, top_k: int | None = None
-) -> dict[str, float]:
+def precision_recall_f1(logits: np.ndarray, targets: np.ndarray, top_k: int | None = None) -> dict[str, float]:
     """CP, CR (means over present labels), OP, OR (from summed counts), CF1 = 2 CP CR / (CP + CR), OF1
     likewise."""
     logits, targets = _present(logits, targets)

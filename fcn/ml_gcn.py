@@ -21,9 +21,7 @@ LOSSES = ("bce", "asl")
 class MLGCNHead(nn.Module):
     """(B, D) outfit embeddings -> (B, C) label logits, through classifiers generated from the label graph."""
 
-    def __init__(
-        self, out_dim: int, phrases: Tensor, edge_index: Tensor, edge_weight: Tensor, hidden: int = 256
-    ):
+    def __init__(self, out_dim: int, phrases: Tensor, edge_index: Tensor, edge_weight: Tensor, hidden: int = 256):
         """phrases (C, d) label embeddings; edge_index (2, E) and edge_weight (E,) of the normalised label
         graph."""
         super().__init__()

@@ -85,18 +85,15 @@ class FashionCognitiveNetwork(nn.Module):
         if config.head not in HEADS:
             raise ValueError(f"head must be one of {HEADS}, got {config.head!r}")
         self.config = config
-        self.encoder = OutfitEncoder(
-            config.in_dim, config.hidden, config.filters, config.widths, config.dropout
-        )
+        self.register_buffer("scale", torch.ones(config.in_dim))  # of the features' columns
+        self.encoder = OutfitEncoder(config.in_dim, config.hidden, config.filters, config.widths, config.dropout)
         self.pairs = PairEncoder(config.hidden, config.pair_dim, config.dropout)
         self.out_dim = self.encoder.out_dim + self.pairs.out_dim
         self.dropout = nn.Dropout(config.dropout)
         if config.head == "ml-gcn":
             if graph is None or phrases is None:
                 raise ValueError('head "ml-gcn" needs the label graph and the labels\' phrase embeddings')
-            self.head = MLGCNHead(
-                self.out_dim, phrases, graph.edge_index, graph.edge_weight, config.gcn_hidden
-            )
+            self.head = MLGCNHead(self.out_dim, phrases, graph.edge_index, graph.edge_weight, config.gcn_hidden)
         else:
             self.head = LinearHead(self.out_dim, len(config.labels))
         self.coherence = nn.Sequential(
@@ -109,7 +106,7 @@ class FashionCognitiveNetwork(nn.Module):
 
     def embed(self, features: Tensor, mask: Tensor) -> Tensor:
         """(B, T, D) -> (B, out_dim) outfit embeddings."""
-        items = self.encoder.items(features, mask)
+        items = self.encoder.items(features * self.scale, mask)
         return torch.cat([self.encoder.pool(items, mask), self.pairs(items, mask)], 1)
 
     def forward(
@@ -143,8 +140,7 @@ class FashionCognitiveNetwork(nn.Module):
                 losses.append(self.label_loss(logits, labels[known]) / labels.shape[1])
         if coherent is not None:
             losses.append(
-                self.config.coherence_weight
-                * F.binary_cross_entropy_with_logits(result["coherence_logits"], coherent)
+                self.config.coherence_weight * F.binary_cross_entropy_with_logits(result["coherence_logits"], coherent)
             )
         if losses:
             result["loss"] = torch.stack(losses).sum()

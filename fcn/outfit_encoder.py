@@ -44,9 +44,7 @@ class OutfitEncoder(nn.Module):
         if not widths or min(widths) < 1:
             raise ValueError(f"widths must be positive whole numbers, got {tuple(widths)}")
         self.widths = tuple(widths)
-        self.project = nn.Sequential(
-            nn.Linear(in_dim, hidden), nn.LayerNorm(hidden), nn.GELU(), nn.Dropout(dropout)
-        )
+        self.project = nn.Sequential(nn.Linear(in_dim, hidden), nn.LayerNorm(hidden), nn.GELU(), nn.Dropout(dropout))
         self.convolutions = nn.ModuleList(nn.Conv1d(hidden, filters, w) for w in self.widths)
         self.out_dim = filters * len(self.widths)
 
@@ -60,9 +58,7 @@ class OutfitEncoder(nn.Module):
         lengths = mask.sum(1)
         pooled = []
         for width, convolution in zip(self.widths, self.convolutions, strict=True):
-            y = F.relu(
-                convolution(F.pad(x, (0, width - 1)))
-            )  # (B, F, T): one window starting at each position
+            y = F.relu(convolution(F.pad(x, (0, width - 1))))  # (B, F, T): one window starting at each position
             starts = torch.arange(y.shape[-1], device=y.device)
             # windows that would reach into padding are left out, save the only one of a short outfit
             valid = starts < (lengths - width + 1).clamp(min=1).unsqueeze(1)

@@ -66,9 +66,7 @@ class OutfitSet:
     ranks: np.ndarray  # (N,) canonical ranks
 
     @classmethod
-    def from_folder(
-        cls, folder: DataFolder, split: str, vocabulary: LabelVocabulary | None = None
-    ) -> OutfitSet:
+    def from_folder(cls, folder: DataFolder, split: str, vocabulary: LabelVocabulary | None = None) -> OutfitSet:
         """Read one split. Columns of `targets` are vocabulary.outfit_labels; outfits without items are left
         out."""
         vocabulary = vocabulary or folder.vocabulary
@@ -131,9 +129,7 @@ class Corruptor:
         drawn = drawn + ((own >= 0) & (drawn >= own))  # step over the item itself
         return self.sorted[self.starts[code] + drawn]
 
-    def corrupt(
-        self, padded: np.ndarray, rng: np.random.Generator, two: float = 0.25
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def corrupt(self, padded: np.ndarray, rng: np.random.Generator, two: float = 0.25) -> tuple[np.ndarray, np.ndarray]:
         """Replace one item of each outfit, with chance `two` a second one.
 
         Returns the (n, T) corrupted rows (not in canonical order) and the (n, T) bool positions that
@@ -155,12 +151,29 @@ class Corruptor:
 
 
 @dataclass(frozen=True)
-class FeatureLayout:
-    """Which columns of an item's features come from where: lists of column ranges that modality dropout
-    clears."""
+class Modalities:
+    """Where picture and text stand in an item's features, so that training can hide either.
 
-    image: tuple[slice, ...]
-    text: tuple[slice, ...]
+    flags: two columns, has a picture and has a text. bare: (categories, text columns) what remains of the text
+    of an item of which only the category is known.
+    """
+
+    image: slice
+    text: slice
+    flags: slice
+    bare: np.ndarray
+
+    def hide_image(self, features: torch.Tensor, rows: torch.Tensor) -> None:
+        """Clear the pictures of the outfits `rows` of (B, T, D) features, in place."""
+        features[rows, :, self.image] = 0.0
+        features[rows, :, self.flags.start] = 0.0
+
+    def hide_text(self, features: torch.Tensor, rows: torch.Tensor, categories: torch.Tensor) -> None:
+        """Leave the outfits `rows` their categories (B, T; -1 in the padding) as only text, in place."""
+        known = categories[rows]
+        bare = torch.from_numpy(self.bare)[known.clamp(min=0)] * (known >= 0).unsqueeze(-1)
+        features[rows, :, self.text] = bare
+        features[rows, :, self.flags.start + 1] = (bare != 0).any(-1).float()
 
 
 class OutfitDataset(torch.utils.data.Dataset):
@@ -188,13 +201,13 @@ class TrainingCollator:
         self,
         outfits: OutfitSet,
         features: np.ndarray,
-        layout: FeatureLayout,
+        modalities: Modalities,
         corruptions: int = 2,
         item_dropout: float = 0.3,
         image_dropout: float = 0.1,
         text_dropout: float = 0.1,
     ):
-        self.outfits, self.features, self.layout = outfits, features, layout
+        self.outfits, self.features, self.modalities = outfits, features, modalities
         self.corruptor = Corruptor(outfits.items(), outfits.categories)
         self.corruptions, self.item_dropout = corruptions, item_dropout
         self.image_dropout, self.text_dropout = image_dropout, text_dropout
@@ -218,7 +231,7 @@ class TrainingCollator:
         padded = canonical(padded, self.outfits.ranks)
         padded = padded[:, : int((padded >= 0).sum(1).max())]
         features, mask = gather(self.features, padded)
-        self.drop_modalities(features, rng)
+        self.drop_modalities(features, padded, rng)
         labels = np.zeros((len(padded), self.outfits.targets.shape[1]), dtype=np.float32)
         labels[: len(real)] = self.outfits.targets[index]
         return {
@@ -244,15 +257,16 @@ class TrainingCollator:
         stay = np.where(rng.random(len(padded)) < self.item_dropout, stay, length)
         return valid & (place < stay[:, None])
 
-    def drop_modalities(self, features: torch.Tensor, rng: np.random.Generator) -> None:
-        """Clear the pictures, or else the texts, of randomly chosen outfits, in place."""
-        dice = torch.from_numpy(rng.random(len(features)))
-        without_image = dice < self.image_dropout
-        without_text = (dice >= self.image_dropout) & (dice < self.image_dropout + self.text_dropout)
-        for rows, columns in ((without_image, self.layout.image), (without_text, self.layout.text)):
-            chosen = rows.nonzero().squeeze(1)
-            for part in columns:
-                features[chosen, :, part] = 0.0
+    def drop_modalities(self, features: torch.Tensor, padded: np.ndarray, rng: np.random.Generator) -> None:
+        """Hide the pictures, or else the texts, of randomly chosen outfits, in place."""
+        dice = rng.random(len(features))
+        categories = np.where(padded >= 0, self.outfits.categories[padded.clip(0)], -1)
+        without_image = np.flatnonzero(dice < self.image_dropout)
+        without_text = np.flatnonzero(dice >= 1 - self.text_dropout)
+        self.modalities.hide_image(features, torch.from_numpy(without_image))
+        self.modalities.hide_text(
+            features, torch.from_numpy(without_text), torch.from_numpy(categories.astype(np.int64))
+        )
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,7 +28,7 @@ from fcn.images import open_image
 from fcn.label_graph import LabelGraph
 from fcn.model import FashionCognitiveNetwork, FCNConfig
 from fcn.outfits import canonical, canonical_ranks, pad
-from fcn.types import SLOTS, Item, LabelVocabulary, Outfit, Profile
+from fcn.types import Item, LabelVocabulary, Outfit, Profile
 
 if TYPE_CHECKING:
     from fcn.explain import Explanation
@@ -127,13 +127,12 @@ class OutfitScorer:
             graph = LabelGraph.load(artifact.path / "label_graph.json")
             model = FashionCognitiveNetwork(config, graph, artifact.tensors.get("head.phrases"))
             model.load_state_dict(artifact.tensors)
-            catalog = Catalog.read(artifact.path / "items.parquet")
+            pictures = Path(artifact.config["pictures"])
+            catalog = Catalog.read(artifact.path / "items.parquet", pictures if pictures.is_dir() else None)
             features = np.load(artifact.path / "features.npy", mmap_mode="r", allow_pickle=False)
             base_rates = artifact.config["base_rates"]
         except (KeyError, TypeError, ValueError, RuntimeError, OSError) as error:
-            raise ArtifactError(
-                f"{path}: its parts do not fit together ({error}); train the model again"
-            ) from error
+            raise ArtifactError(f"{path}: its parts do not fit together ({error}); train the model again") from error
         encoder = ItemEncoder.from_pretrained(artifact.path / "item_encoder")
         return cls(model, encoder, vocabulary, calibration, base_rates, catalog, features, artifact.path)
 
@@ -296,12 +295,7 @@ class Wardrobe:
         foreign: list[tuple[Item, Image.Image | None]] = []
         self.rows: list[np.ndarray] = []
         self.names: list[list[str]] = []
-        ids = {
-            p
-            for outfit in outfits
-            for p in outfit
-            if isinstance(p, str) and not _is_picture_path(p, self.catalog)
-        }
+        ids = {p for outfit in outfits for p in outfit if isinstance(p, str) and not _is_picture_path(p, self.catalog)}
         known = dict(zip(ids, self.catalog.rows(list(ids)).tolist(), strict=True)) if ids else {}
         for outfit in outfits:
             if len(outfit) == 0:
@@ -323,7 +317,11 @@ class Wardrobe:
         self.foreign = [item for item, _ in foreign]
         self.extra = np.zeros((0, self.features.shape[1]), np.float32)
         if foreign:
-            self.extra, slots = encode_foreign(scorer.encoder, foreign, self.catalog.root)
+            self.extra = scorer.encoder.encode_items(
+                [item if picture is None else picture for item, picture in foreign], self.catalog.root
+            )
+            # a picture's slot is what the encoder takes it for
+            slots = self.extra[:, scorer.encoder.slices["slot"]].argmax(1)
             self.foreign_slots = slots
             keys = [item.item_id for item, _ in foreign]
             self.ranks = np.concatenate([self.ranks, self._foreign_ranks(slots, keys)])
@@ -337,11 +335,7 @@ class Wardrobe:
         )
 
     def title(self, row: int) -> str:
-        return (
-            self.catalog[row].title
-            if row < len(self.catalog)
-            else self.foreign[row - len(self.catalog)].title
-        )
+        return self.catalog[row].title if row < len(self.catalog) else self.foreign[row - len(self.catalog)].title
 
     def gather(self, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
         """Padded (n, T) rows, any order -> features (n, T, D) in canonical order, mask (n, T)."""
@@ -369,20 +363,11 @@ class Wardrobe:
         return ranks + 0.25 * among / max(1, len(keys))
 
 
-def encode_foreign(
-    encoder: ItemEncoder, foreign: list[tuple[Item, Image.Image | None]], root: Path | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Features (m, D) and slot codes (m,) of pieces that are not in the catalogue."""
-    raise NotImplementedError
-
-
 def _pieces(outfit: Sequence[Piece] | Outfit) -> tuple[Piece, ...]:
     if isinstance(outfit, Outfit):
         return outfit.item_ids
     if isinstance(outfit, str):
-        raise DataError(
-            Problem(None, None, "outfit", outfit, "one text is not an outfit", "give a list of items")
-        )
+        raise DataError(Problem(None, None, "outfit", outfit, "one text is not an outfit", "give a list of items"))
     return tuple(outfit)
 
 
@@ -413,8 +398,3 @@ def _foreign(piece: Piece, place: int) -> tuple[Item, Image.Image | None, str]:
     digest = hashlib.sha256(repr(picture.size).encode() + picture.tobytes()).hexdigest()
     name = f"picture {place + 1}" if isinstance(piece, Image.Image) else os.fspath(piece)
     return Item(f"picture-{digest}", "", "", "other"), picture, name
-
-
-def slot_names(codes: Iterable[int]) -> list[str]:
-    """Slot codes -> names."""
-    return [SLOTS[int(code)] for code in codes]

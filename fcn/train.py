@@ -19,14 +19,14 @@ import torch
 
 from fcn.artifacts import save_artifact, write_json
 from fcn.calibration import Calibration
-from fcn.encoders import ImageEncoder, TextEncoder, build_image_encoder, build_text_encoder
+from fcn.encoders import ImageEncoder, TextEncoder, build_image_encoder, build_text_encoder, fit_heads
 from fcn.errors import DataError, Problem
 from fcn.features import FeatureStore, ItemEncoder
 from fcn.folder import DataFolder
 from fcn.label_graph import LabelGraph
 from fcn.metrics import absent_labels, auc, expected_calibration_error, fill_in_the_blank, label_metrics
 from fcn.model import FashionCognitiveNetwork, FCNConfig
-from fcn.outfits import CoherenceTest, FeatureLayout, OutfitDataset, OutfitSet, TrainingCollator, gather
+from fcn.outfits import CoherenceTest, Modalities, OutfitDataset, OutfitSet, TrainingCollator, gather
 from fcn.training import History, describe_machine, fingerprint_of, fit, set_seed
 
 KIND = "fcn"
@@ -129,6 +129,7 @@ def train(options: TrainOptions) -> dict:
     set_seed(options.seed)
     config = FCNConfig(features.shape[1], tuple(labels), options.head, options.loss, **options.sizes)
     model = FashionCognitiveNetwork(config, graph, phrases)
+    model.scale.copy_(feature_scale(features, encoder, splits.train.items()))
     prevalence = (splits.train.targets.sum(0) + 1.0) / (len(splits.train) + 2.0)
     model.start_at_prior(torch.from_numpy(prevalence).float())
 
@@ -138,7 +139,7 @@ def train(options: TrainOptions) -> dict:
         OutfitDataset(splits.train),
         lambda m: validate(m, splits.val, features, questions["val"]),
         out=out,
-        collate=TrainingCollator(splits.train, features, layout(encoder)),
+        collate=TrainingCollator(splits.train, features, modalities(encoder, folder)),
         epochs=options.epochs,
         batch_size=options.batch_size,
         lr=options.lr,
@@ -201,15 +202,18 @@ def item_encoder(options: TrainOptions, folder: DataFolder, outfits: OutfitSet) 
     if options.text_encoder:
         text = TextEncoder.from_pretrained(options.text_encoder)
     else:
+        # the label phrases join in, so that words like "triangle" have vectors for the label graph
         phrases = [folder.vocabulary.phrase(label) for label in folder.vocabulary.labels]
         text = build_text_encoder(known.texts() + phrases)
-    pictured = any(known.column("image").is_valid().to_pylist())
-    if options.image_encoder:
-        image = ImageEncoder.from_pretrained(options.image_encoder)
-    else:
-        image = build_image_encoder(known, text, seed=options.seed) if pictured else None
+    image = None
+    if known.column("image").null_count < len(known):
+        if options.image_encoder:
+            image = ImageEncoder.from_pretrained(options.image_encoder)
+            if image.heads is None:
+                fit_heads(image, known, seed=options.seed)
+        else:
+            image = build_image_encoder(known, text, seed=options.seed)
     encoder = ItemEncoder(text, image)
-    encoder.fit(known)
     temporary = place.with_name(f".{place.name}.writing")
     shutil.rmtree(temporary, ignore_errors=True)
     encoder.save_pretrained(temporary)
@@ -217,15 +221,24 @@ def item_encoder(options: TrainOptions, folder: DataFolder, outfits: OutfitSet) 
     return encoder
 
 
-def layout(encoder: ItemEncoder) -> FeatureLayout:
-    """Columns that modality dropout clears."""
-    return FeatureLayout(image=encoder.image_columns, text=encoder.text_columns)
+def modalities(encoder: ItemEncoder, folder: DataFolder) -> Modalities:
+    """What training may hide of an item. Without its text, a picture's category is still told from its look."""
+    columns, names = encoder.slices, folder.catalog.categories[1]
+    return Modalities(columns["image"], columns["text"], columns["flags"], encoder.text.encode(names))
+
+
+def feature_scale(features: np.ndarray, encoder: ItemEncoder, rows: np.ndarray) -> torch.Tensor:
+    """(D,) factors that give the picture and the text part unit mean square over the training items."""
+    scale = np.ones(features.shape[1], np.float32)
+    for part in ("image", "text"):
+        columns = encoder.slices[part]
+        if columns.stop > columns.start:
+            scale[columns] = 1 / max(float(np.sqrt(np.mean(np.square(features[rows, columns])))), 1e-6)
+    return torch.from_numpy(scale)
 
 
 @torch.no_grad()
-def forward_all(
-    model: FashionCognitiveNetwork, features: np.ndarray, rows: np.ndarray
-) -> dict[str, np.ndarray]:
+def forward_all(model: FashionCognitiveNetwork, features: np.ndarray, rows: np.ndarray) -> dict[str, np.ndarray]:
     """Label logits (n, C), coherence logits (n,) and embeddings (n, D) of padded (n, T) catalogue rows."""
     model.eval()
     device = next(model.parameters()).device
@@ -283,9 +296,7 @@ class Answers:
         result["ece"] = calibration.error(labels, self.label_logits, self.targets)
         logits, targets = self.coherence()
         result["coherence_auc"] = auc(logits, targets)
-        result["coherence_ece"] = expected_calibration_error(
-            calibration.coherence_probability(logits), targets
-        )
+        result["coherence_ece"] = expected_calibration_error(calibration.coherence_probability(logits), targets)
         result["fitb"] = fill_in_the_blank(self.questions)
         return result
 
@@ -297,11 +308,7 @@ def validate(
     answers = Answers.collect(model, outfits, features, test)
     labels = label_metrics(answers.label_logits, answers.targets)
     coherence = auc(*answers.coherence())
-    score = (
-        float(np.nanmean([labels["map"], coherence]))
-        if not np.isnan([labels["map"], coherence]).all()
-        else 0.0
-    )
+    score = float(np.nanmean([labels["map"], coherence])) if not np.isnan([labels["map"], coherence]).all() else 0.0
     return {
         "map": labels["map"],
         "of1": labels["of1"],
@@ -342,10 +349,9 @@ def save(
         "base_rates": prevalence.tolist(),
         "data": folder.name,
         "made": report["made"],
+        "pictures": str(folder.path),
     }
-    save_artifact(
-        out, KIND, config, model.state_dict(), data_fingerprint=folder.fingerprint, files=write_files
-    )
+    save_artifact(out, KIND, config, model.state_dict(), data_fingerprint=folder.fingerprint, files=write_files)
 
 
 def draw_curves(rows: list[dict[str, float]], path: Path) -> None:

@@ -56,9 +56,7 @@ def test_save_and_load(tmp_path):
 def test_o4u_has_214_links(shared_data):
     outfits = json.loads((shared_data / "o4u" / "label" / "val.json").read_text())
     groups = ("body_figure", "skin_color", "hair_style", "hair_color", "height", "breasts", "color_contrast")
-    worn = [
-        {f"{g}={v.strip()}" for g in groups for v in (o[g] or "").split(",") if v.strip()} for o in outfits
-    ]
+    worn = [{f"{g}={v.strip()}" for g in groups for v in (o[g] or "").split(",") if v.strip()} for o in outfits]
     labels = sorted(set().union(*worn))
     targets = np.array([[label in w for label in labels] for w in worn])
     assert len(labels) == 30

@@ -22,9 +22,7 @@ def test_perfect_reversed_and_tied_rankings():
     backwards = np.array([[1, 4], [2, 1], [3, 2], [4, 3]])
     assert mean_average_precision(backwards, TARGETS) == pytest.approx((1 / 3 + 2 / 4) / 2)
     assert mean_average_precision(np.zeros((4, 2)), TARGETS) == pytest.approx(0.5)  # ties: the prevalence
-    assert (
-        auc([3, 2, 1], [1, 0, 0]) == 1 and auc([1, 2, 3], [1, 0, 0]) == 0 and auc([1, 1, 1], [1, 0, 0]) == 0.5
-    )
+    assert auc([3, 2, 1], [1, 0, 0]) == 1 and auc([1, 2, 3], [1, 0, 0]) == 0 and auc([1, 1, 1], [1, 0, 0]) == 0.5
     assert np.isnan(auc([1.0, 2.0], [1, 1]))
 
 
@@ -69,9 +67,7 @@ def test_fitb_counts_ties_as_chance():
 
 
 def test_calibration_error_of_known_probabilities():
-    assert expected_calibration_error(np.array([[0.8] * 5]), np.array([[1, 1, 1, 1, 0]])) == pytest.approx(
-        0, abs=1e-6
-    )
+    assert expected_calibration_error(np.array([[0.8] * 5]), np.array([[1, 1, 1, 1, 0]])) == pytest.approx(0, abs=1e-6)
     assert expected_calibration_error(np.array([0.9, 0.9]), np.array([0, 0])) == pytest.approx(0.9, abs=1e-6)
 
 
@@ -84,9 +80,7 @@ def test_temperature_recovers_overconfidence_and_keeps_the_ranking():
     fitted = Calibration.fit(
         ["g=a", "h=a"], np.stack([3 * true[:, 0], true[:, 1]], 1), targets, 2 * true[:, 0], targets[:, 0]
     )
-    assert fitted.groups["g"] == pytest.approx(3, rel=0.15) and fitted.groups["h"] == pytest.approx(
-        1, rel=0.15
-    )
+    assert fitted.groups["g"] == pytest.approx(3, rel=0.15) and fitted.groups["h"] == pytest.approx(1, rel=0.15)
     assert fitted.coherence == pytest.approx(2, rel=0.15)
     assert Calibration.from_json(fitted.to_json()) == fitted
     assert fitted.error(["g=a", "h=a"], np.stack([3 * true[:, 0], true[:, 1]], 1), targets) < 0.03

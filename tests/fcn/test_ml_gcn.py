@@ -60,8 +60,6 @@ def test_heads_share_an_interface_and_learn_separable_labels(graph, kind, loss):
 
 
 def test_loss_names_are_checked():
-    torch.testing.assert_close(
-        label_loss("bce")(torch.zeros(2, 3), torch.ones(2, 3)), 3 * torch.log(torch.tensor(2.0))
-    )
+    torch.testing.assert_close(label_loss("bce")(torch.zeros(2, 3), torch.ones(2, 3)), 3 * torch.log(torch.tensor(2.0)))
     with pytest.raises(ValueError, match="asl"):
         label_loss("hinge")

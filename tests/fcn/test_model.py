@@ -35,12 +35,8 @@ def test_shapes_losses_and_gradients(head):
 def test_labels_of_corrupted_outfits_are_not_learnt_from():
     model, (features, mask) = network(), batch()
     known = torch.tensor([True, False, False])
-    one = model(features, mask, labels=torch.tensor([[1.0, 0, 0], [0, 0, 0], [0, 0, 0]]), label_mask=known)[
-        "loss"
-    ]
-    other = model(features, mask, labels=torch.tensor([[1.0, 0, 0], [1, 1, 1], [1, 1, 1]]), label_mask=known)[
-        "loss"
-    ]
+    one = model(features, mask, labels=torch.tensor([[1.0, 0, 0], [0, 0, 0], [0, 0, 0]]), label_mask=known)["loss"]
+    other = model(features, mask, labels=torch.tensor([[1.0, 0, 0], [1, 1, 1], [1, 1, 1]]), label_mask=known)["loss"]
     assert one == other
     assert "loss" not in model(features, mask)
 

@@ -40,9 +40,7 @@ def test_batch_equals_one_by_one(encoder):
     features, mask = batch(lengths, 5)
     together = encoder(features, mask)
     for i, length in enumerate(lengths):
-        torch.testing.assert_close(
-            encoder(features[i : i + 1, :length], mask[i : i + 1, :length])[0], together[i]
-        )
+        torch.testing.assert_close(encoder(features[i : i + 1, :length], mask[i : i + 1, :length])[0], together[i])
 
 
 def test_wide_windows_see_the_order_and_width_one_does_not(encoder):

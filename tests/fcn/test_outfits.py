@@ -9,7 +9,7 @@ from fcn.outfit_encoder import canonical_order
 from fcn.outfits import (
     CoherenceTest,
     Corruptor,
-    FeatureLayout,
+    Modalities,
     OutfitSet,
     TrainingCollator,
     canonical,
@@ -20,13 +20,13 @@ from fcn.outfits import (
 
 CATEGORIES = np.repeat(np.arange(5), 8)  # 40 items in 5 categories
 
+HIDE_NOTHING = Modalities(slice(0, 0), slice(0, 0), slice(0, 0), np.zeros((5, 0), np.float32))
+
 
 def outfit_set(count=50, seed=0):
     rng = np.random.default_rng(seed)
     lengths = rng.integers(2, 6, count)
-    rows = pad(
-        [np.sort(c[:n] * 8 + rng.integers(8, size=n)) for c, n in ((rng.permutation(5), n) for n in lengths)]
-    )
+    rows = pad([np.sort(c[:n] * 8 + rng.integers(8, size=n)) for c, n in ((rng.permutation(5), n) for n in lengths)])
     return OutfitSet(
         "train",
         [str(i) for i in range(count)],
@@ -105,9 +105,7 @@ def test_what_cannot_be_replaced_stays():
 def test_training_batches(item_dropout):
     outfits = outfit_set()
     features = np.random.default_rng(0).normal(size=(40, 6)).astype(np.float32)
-    collate = TrainingCollator(
-        outfits, features, FeatureLayout((), ()), corruptions=2, item_dropout=item_dropout
-    )
+    collate = TrainingCollator(outfits, features, HIDE_NOTHING, corruptions=2, item_dropout=item_dropout)
     torch.manual_seed(0)
     batch = collate(list(range(50)))
     assert len(batch["features"]) == 150 and batch["coherent"].sum() == 50 and batch["label_mask"][:50].all()
@@ -120,14 +118,12 @@ def test_training_batches(item_dropout):
     again = collate(list(range(50)))
     assert not torch.equal(batch["features"][50:, 0], again["features"][50:, 0])  # fresh each time
     torch.manual_seed(0)
-    assert torch.equal(
-        collate(list(range(50)))["features"], batch["features"]
-    )  # and repeatable from the seed
+    assert torch.equal(collate(list(range(50)))["features"], batch["features"])  # and repeatable from the seed
 
 
 def test_a_changed_item_survives_item_dropout():
     outfits = outfit_set()
-    collate = TrainingCollator(outfits, np.eye(40, dtype=np.float32), FeatureLayout((), ()), item_dropout=1.0)
+    collate = TrainingCollator(outfits, np.eye(40, dtype=np.float32), HIDE_NOTHING, item_dropout=1.0)
     rng = np.random.default_rng(0)
     corrupted, changed = collate.corruptor.corrupt(outfits.rows, rng)
     for _ in range(5):
@@ -138,21 +134,31 @@ def test_a_changed_item_survives_item_dropout():
         )
 
 
-def test_modality_dropout_clears_whole_columns_of_whole_outfits():
+def test_modality_dropout_hides_pictures_or_texts_of_whole_outfits():
     outfits = outfit_set()
-    layout = FeatureLayout(image=(slice(0, 2),), text=(slice(2, 4), slice(5, 6)))
-    collate = TrainingCollator(
-        outfits, np.ones((40, 6), np.float32), layout, image_dropout=0.4, text_dropout=0.4
-    )
+    bare = np.repeat(np.arange(5, dtype=np.float32)[:, None] + 10, 2, 1)
+    # columns: picture 0-1, text 2-3, slot 4, has a picture 5, has a text 6
+    hide = Modalities(slice(0, 2), slice(2, 4), slice(5, 7), bare)
+    features = np.ones((40, 7), np.float32)
+    features[:, 4] = CATEGORIES  # so that the test can tell the category
+    collate = TrainingCollator(outfits, features, hide, image_dropout=0.4, text_dropout=0.4)
     batch = collate(list(range(50)))
-    seen = {
-        tuple(item.tolist())
-        for outfit, mask in zip(batch["features"], batch["mask"], strict=True)
-        for item in outfit[mask]
-    }
-    assert seen == {(1, 1, 1, 1, 1, 1), (0, 0, 1, 1, 1, 1), (1, 1, 0, 0, 1, 0)}
+    kinds = set()
     for outfit, mask in zip(batch["features"], batch["mask"], strict=True):
-        assert len(outfit[mask].unique(dim=0)) == 1
+        category = outfit[mask][:, 4]
+        whole = torch.ones(len(category), 7)
+        whole[:, 4] = category
+        no_image, no_text = whole.clone(), whole.clone()
+        no_image[:, [0, 1, 5]] = 0
+        no_text[:, 2:4] = category[:, None] + 10
+        kinds |= {
+            name
+            for name, value in (("whole", whole), ("no image", no_image), ("no text", no_text))
+            if torch.equal(outfit[mask], value)
+        }
+        assert any(torch.equal(outfit[mask], value) for value in (whole, no_image, no_text))
+        assert (outfit[~mask] == 0).all()
+    assert kinds == {"whole", "no image", "no text"}
 
 
 def test_fixed_questions():
