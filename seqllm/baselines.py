@@ -1,7 +1,7 @@
-"""The opponents that cost nothing to train. One interface: `fit(events)`, then `scores(queries)` -> (B, N) float32.
+"""Opponents that need no gradient. One interface: `fit(events)`, then `scores(queries)` -> (B, N) float32.
 
     baseline = ItemKNN().fit(train)
-    search = tune(baseline, validation_queries)      # leaves the best options set; the list says what was tried
+    search = tune(baseline, validation_queries)      # sets the best options; the list says what was tried
     baseline.fit(train_and_validation)               # the options stay
     ranks = rank_queries(baseline.scores, test_queries)
 
@@ -50,8 +50,8 @@ class Popularity:
 
 
 class RecentPopularity:
-    """The items chosen most often in the last `days` days before the query's own day; of equal ones, those chosen
-    more often ever before that day."""
+    """The items chosen most often in the last `days` days before the query's own day; of equal ones, those
+    chosen more often ever before that day."""
 
     name = "recent popularity"
     GRID: ClassVar[Mapping[str, Sequence]] = {"days": (7, 14, 30, 60, 90, 180, 365)}
@@ -69,8 +69,8 @@ class RecentPopularity:
 
 
 class ItemKNN:
-    """Items bought by the people who bought what is in the history (`ItemNeighbours`), the newest counting most. What
-    no neighbour speaks for stands below, by popularity."""
+    """Items bought by the people who bought what is in the history (`ItemNeighbours`), the newest counting
+    most. What no neighbour speaks for stands below, by popularity."""
 
     name = "ItemKNN"
     GRID: ClassVar[Mapping[str, Sequence]] = {"decay": (0.5, 0.7, 0.9, 1.0)}
@@ -89,15 +89,18 @@ class ItemKNN:
 
 
 class FrozenTitle:
-    """Cosine between item titles and the person: the recency-weighted mean title of the history, made a unit vector,
-    plus `query_weight` times the vector of what they typed. Nobody known and nothing typed: by popularity.
+    """Dot product of item titles and the person: the recency-weighted mean title of the history, made a unit
+    vector, plus `query_weight` times the unit vector of what they typed. Neither known: by popularity.
 
-    titles: (N, d) rows, dense or scipy CSR, made unit rows here. encode: texts -> (n, d) in the same space; without
-    it what people type is not read.
+    titles: (N, d) rows, dense or scipy CSR, made unit rows here. encode: texts -> (n, d) in the same space;
+    without it what people type is not read.
     """
 
     name = "frozen titles"
-    GRID: ClassVar[Mapping[str, Sequence]] = {"decay": (0.5, 0.7, 0.9), "query_weight": (0.0, 0.5, 1.0, 2.0, 4.0)}
+    GRID: ClassVar[Mapping[str, Sequence]] = {
+        "decay": (0.5, 0.7, 0.9),
+        "query_weight": (0.0, 0.5, 1.0, 2.0, 4.0),
+    }
 
     def __init__(
         self,
@@ -113,7 +116,8 @@ class FrozenTitle:
 
     def fit(self, events: Events) -> FrozenTitle:
         if self.titles.shape[0] != events.n_items:
-            raise ValueError(f"{self.titles.shape[0]} titles for {events.n_items} items; give one row for each item")
+            found = self.titles.shape[0]
+            raise ValueError(f"{found} titles for {events.n_items} items; give one row for each item")
         self.popularity = Popularity().fit(events)
         return self
 
@@ -123,8 +127,9 @@ class FrozenTitle:
         typed = [row for row, query in enumerate(queries) if query.text] if self.encode else []
         if typed and self.query_weight:
             vectors = normalize(self.encode([queries[row].text for row in typed]).astype(np.float32))
-            at = sp.csr_matrix((np.ones(len(typed)), (typed, range(len(typed)))), shape=(len(queries), len(typed)))
-            wanted = wanted + (at @ vectors) * np.float32(self.query_weight)
+            shape = (len(queries), len(typed))
+            place = sp.csr_matrix((np.ones(len(typed)), (typed, range(len(typed)))), shape=shape)
+            wanted = wanted + (place @ vectors) * np.float32(self.query_weight)
         scores = wanted @ self.titles.T
         scores = np.asarray(scores.toarray() if sp.issparse(scores) else scores, dtype=np.float32)
         unknown = ~scores.any(axis=1)
@@ -139,9 +144,10 @@ def tune(
     metric: str = "ndcg@10",
     batch: int = 256,
 ) -> list[dict[str, float]]:
-    """Set the options of a fitted baseline to those with the best `metric` on validation queries (ties: tried first).
+    """Set the options of a fitted baseline to those with the best `metric` on validation queries; of equal
+    ones, the one tried first. grid: by default the class's GRID.
 
-    Returns the search: a dict for each setting, its options and its metrics. grid: by default the class's GRID.
+    Returns the search: for each setting, its options and its metrics in one dict.
     """
     grid = baseline.GRID if grid is None else grid
     search = []
@@ -157,5 +163,5 @@ def tune(
 
 
 def _below_one(counts: np.ndarray) -> np.ndarray:
-    """Counts (B, N) scaled into [0, 1), order kept: an addition that decides between equal whole numbers only."""
+    """Counts (B, N) scaled into [0, 1), order kept: added to whole numbers it decides between equal ones."""
     return counts / (counts.max(axis=1, keepdims=True) + 1)

@@ -1,4 +1,4 @@
-"""Time in words, for prompts: season, coming holiday, gap between two events. All times are epoch seconds, UTC."""
+"""Time in words, for prompts: season, coming holiday, gap between events. Times are epoch seconds, UTC."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ _EPOCH = datetime.date(1970, 1, 1)
 def season(timestamp: int | np.ndarray, hemisphere: str = "north") -> str | np.ndarray:
     """Meteorological season: winter is December to February in the north, June to August in the south.
 
-    One timestamp gives a str, an array gives an array of str of the same shape. ValueError for another hemisphere.
+    One timestamp gives a str, an array gives an array of str of the same shape. ValueError for another
+    hemisphere.
     """
     if hemisphere not in ("north", "south"):
         raise ValueError(f'hemisphere {hemisphere!r}; give "north" or "south"')
@@ -28,8 +29,8 @@ def season(timestamp: int | np.ndarray, hemisphere: str = "north") -> str | np.n
 
 
 def holiday(timestamp: int | np.ndarray) -> str | np.ndarray:
-    """The next holiday no more than 14 days off: "new year", "valentine's day", "easter", "halloween", "thanksgiving",
-    "black friday" (these two as in the United States), "christmas"; "" when none is near.
+    """The next holiday no more than 14 days off: "new year", "valentine's day", "easter", "halloween",
+    "thanksgiving", "black friday" (these two as in the United States), "christmas"; "" when none is near.
 
     One timestamp gives a str, an array gives an array of str of the same shape.
     """
@@ -41,8 +42,8 @@ def holiday(timestamp: int | np.ndarray) -> str | np.ndarray:
 
 
 def gap_words(seconds: float) -> str:
-    """"the same day" (under 24 hours), "3 days later", "2 weeks later" (7 to 29 days), "5 months later" (30 to 364),
-    "a year later", "3 years later"; always rounded down. ValueError for a gap that is negative."""
+    """A gap in words, always rounded down: "the same day" (under 24 hours), "3 days later", "2 weeks later"
+    (7 to 29 days), "5 months later" (30 to 364), "a year later", "3 years later". ValueError if negative."""
     if seconds < 0:
         raise ValueError(f"a gap of {seconds} seconds goes back in time; give the events oldest first")
     days = int(seconds // DAY)
@@ -70,8 +71,9 @@ def _holiday(day: int) -> str:
 
 @lru_cache(maxsize=128)
 def _holidays(year: int) -> tuple[tuple[str, datetime.date], ...]:
-    first = datetime.date(year, 11, 1)
-    thanksgiving = first + datetime.timedelta(days=(3 - first.weekday()) % 7 + 21)  # fourth Thursday of November
+    november = datetime.date(year, 11, 1)
+    # the fourth Thursday of November
+    thanksgiving = november + datetime.timedelta(days=(3 - november.weekday()) % 7 + 21)
     return (
         ("new year", datetime.date(year, 1, 1)),
         ("valentine's day", datetime.date(year, 2, 14)),
@@ -84,7 +86,7 @@ def _holidays(year: int) -> tuple[tuple[str, datetime.date], ...]:
 
 
 def easter(year: int) -> datetime.date:
-    """Easter Sunday of the Gregorian calendar (the anonymous algorithm: Nature, 1876; Meeus, Astronomical Algorithms)."""
+    """Easter Sunday, Gregorian calendar (the anonymous algorithm of 1876; Meeus, Astronomical Algorithms)."""
     golden, (century, rest) = year % 19, divmod(year, 100)
     leap = (century - (century + 8) // 25 + 1) // 3
     epact = (19 * golden + century - century // 4 - leap + 15) % 30

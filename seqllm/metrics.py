@@ -1,7 +1,7 @@
-"""Ranking metrics over the FULL catalogue: no sampled negatives, items already seen left out, ties counted half.
+"""Ranking metrics over the FULL catalogue: no sampled negatives, items already seen left out, ties half.
 
-With one target per query Recall@k is the share of targets ranked in the first k, and NDCG@k is 1 / log2(rank + 2)
-there and 0 elsewhere (rank 0 = first). MRR is the mean of 1 / (rank + 1), not cut off.
+With one target per query Recall@k is the share of targets ranked in the first k, and NDCG@k is
+1 / log2(rank + 2) there and 0 elsewhere (rank 0 = first). MRR is the mean of 1 / (rank + 1), not cut off.
 """
 
 from __future__ import annotations
@@ -17,18 +17,21 @@ from seqllm.queries import Query
 
 
 def rank_of_target(
-    scores: np.ndarray | Tensor, target: Sequence[int] | np.ndarray | Tensor, seen: Sequence[np.ndarray] | None = None
+    scores: np.ndarray | Tensor,
+    target: Sequence[int] | np.ndarray | Tensor,
+    seen: Sequence[np.ndarray] | None = None,
 ) -> np.ndarray:
     """Rank of each row's target among all items that the person has not seen. Returns (B,) int64, 0 = first.
 
-    scores (B, N): higher is better; -inf is allowed, NaN is a ValueError. target (B,): item rows. seen: for each row
-    the items left out of the ranking, in any order and with repeats; the target itself is never left out.
+    scores (B, N): higher is better; -inf is allowed, NaN is a ValueError. target (B,): item rows. seen: for
+    each row the items left out of the ranking, in any order, repeats allowed; the target is never left out.
     rank = (items scored higher) + (other items scored the same) // 2, so that equal scores earn nothing.
     """
     scores = torch.as_tensor(scores)
     target = torch.as_tensor(np.asarray(target), dtype=torch.int64, device=scores.device)
     if scores.ndim != 2 or target.shape != scores.shape[:1]:
-        raise ValueError(f"scores {tuple(scores.shape)} and target {tuple(target.shape)}; give (B, N) and (B,)")
+        shapes = tuple(scores.shape), tuple(target.shape)
+        raise ValueError(f"scores {shapes[0]} and target {shapes[1]}; give (B, N) and (B,)")
     count, n_items = scores.shape
     if seen is not None and len(seen) != count:
         raise ValueError(f"{len(seen)} seen lists for {count} rows of scores; give one for each row")
@@ -53,11 +56,12 @@ def rank_of_target(
 def rank_queries(
     scores: Callable[[list[Query]], np.ndarray | Tensor], queries: Sequence[Query], batch: int = 256
 ) -> np.ndarray:
-    """Ranks (len(queries),) of the queries' targets under a scoring function; what is in the history is left out."""
+    """Ranks (len(queries),) of the queries' targets under a scoring function, their histories left out."""
     ranks = [np.zeros(0, np.int64)]
     for start in range(0, len(queries), batch):
         part = list(queries[start : start + batch])
-        ranks.append(rank_of_target(scores(part), [query.target for query in part], [q.history for q in part]))
+        seen = [query.history for query in part]
+        ranks.append(rank_of_target(scores(part), [query.target for query in part], seen))
     return np.concatenate(ranks)
 
 
@@ -82,8 +86,8 @@ def per_query(ranks: np.ndarray, ks: Iterable[int] = (10, 20, 50)) -> dict[str, 
 def mean_ci(values: Sequence[float] | np.ndarray) -> dict[str, object]:
     """{"mean": m, "ci95": [low, high]}: mean and 95% interval of independent values (queries, or seeds).
 
-    Normal theory with Student's t, which is the normal interval for many values and honest for three seeds. One value
-    has no interval: ci95 is None.
+    Normal theory with Student's t, which is the normal interval for many values and honest for three seeds.
+    One value has no interval: ci95 is None.
     """
     values = np.asarray(values, dtype=np.float64)
     if not len(values):
@@ -112,8 +116,8 @@ def coverage(top: np.ndarray, n_items: int) -> float:
 
 
 def popularity_percentile(top: np.ndarray, counts: np.ndarray) -> float:
-    """Popularity bias: mean percentile in [0, 1] of the listed items among all items by training count (ties share the
-    middle). 0.5 is what uniform draws give, 1 only ever the best seller. counts (N,); NaN for empty lists."""
+    """Popularity bias: mean percentile in [0, 1] of the listed items among all items by training count (ties
+    share the middle). Uniform draws give 0.5, the best seller alone 1. counts (N,); NaN for empty lists."""
     percentile = (stats.rankdata(counts) - 0.5) / len(counts)
     listed = top[top >= 0]
     return float(percentile[listed].mean()) if len(listed) else float("nan")

@@ -1,4 +1,4 @@
-"""What is asked of a recommender (`Query`) and what it learns from (`Events`), as arrays of codes and rows."""
+"""What is asked of a recommender (`Query`) and what it learns from (`Events`), as codes and rows."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from fcn.types import Profile
 class Query:
     """One person at one moment.
 
-    `history` holds catalogue rows, int64, oldest first; `time` is epoch seconds (UTC); `text` is what the person
-    typed; `target` is the row that followed, where it is known (evaluation).
+    `history` holds catalogue rows, int64, oldest first; `time` is epoch seconds (UTC); `text` is what the
+    person typed; `target` is the row that followed, where it is known (evaluation).
     """
 
     user: int
@@ -28,8 +28,8 @@ class Query:
 
 @dataclass(frozen=True, eq=False)
 class Events:
-    """Past events as three int64 columns of equal length (user code, catalogue row, epoch seconds), each user's rows
-    in time order, and the number of items in the catalogue."""
+    """Past events as three int64 columns of equal length (user code, catalogue row, epoch seconds), each
+    user's rows in time order, and the number of items in the catalogue."""
 
     users: np.ndarray
     items: np.ndarray

@@ -18,7 +18,7 @@ class Trend:
     """
 
     def __init__(self, items: np.ndarray, times: np.ndarray, n_items: int):
-        """items (n,) catalogue rows, times (n,) epoch seconds, in any order; n_items: the catalogue's size."""
+        """items (n,) catalogue rows, times (n,) epoch seconds, any order; n_items: the catalogue's size."""
         items, times = np.asarray(items, dtype=np.int64), np.asarray(times, dtype=np.int64)
         if items.shape != times.shape or items.ndim != 1:
             raise ValueError(f"items {items.shape} and times {times.shape}; give two columns of equal length")

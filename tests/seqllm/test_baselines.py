@@ -53,10 +53,11 @@ def test_item_knn_decay_counts_the_newest(events):
 
 @pytest.mark.parametrize("kind", [np.asarray, sp.csr_matrix])
 def test_frozen_title(events, kind):
-    titles = np.array([[2, 0, 0], [1, 0.1, 0], [0, 1, 0], [0, 3, 0.1], [0, 0, 1], [0, 0, 0]], dtype=np.float32)
+    titles = np.array([[2, 0, 0], [1, 0.1, 0], [0, 1, 0], [0, 3, 0.1], [0, 0, 1], [0, 0, 0]], np.float32)
     model = FrozenTitle(kind(titles), lambda texts: np.array([[0, 0, len(t)] for t in texts])).fit(events)
     model.query_weight = 0.5
-    scores = model.scores([query([0]), query([2], text="bag"), query([]), query([], text="bag"), query([2, 0])])
+    asked = [query([0]), query([2], text="bag"), query([]), query([], text="bag"), query([2, 0])]
+    scores = model.scores(asked)
     assert scores[0] == pytest.approx([1, 1 / 1.01**0.5, 0, 0, 0, 0], abs=1e-6)
     assert scores[1, 2] == pytest.approx(1) and scores[1, 4] == pytest.approx(0.5)
     assert scores[2].tolist() == [2, 2, 1, 1, 3, 0]

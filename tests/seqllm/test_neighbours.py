@@ -31,7 +31,8 @@ def test_scores_decay_from_the_newest():
     s = model.similarity.toarray()
     scores = model.scores([np.array([0, 2]), np.array([], int), np.array([1, 1]), np.array([4])], decay=0.5)
     assert scores.shape == (4, 5)
-    assert scores.toarray() == pytest.approx(np.stack([s[2] + 0.5 * s[0], np.zeros(5), 1.5 * s[1], np.zeros(5)]))
+    expected = np.stack([s[2] + 0.5 * s[0], np.zeros(5), 1.5 * s[1], np.zeros(5)])
+    assert scores.toarray() == pytest.approx(expected)
 
 
 @given(st.integers(0, 10_000), st.sampled_from([1, 7, 10**6]))

@@ -76,7 +76,8 @@ def test_rank_queries_goes_batch_by_batch():
 
     def scores(part):
         scored.append(len(part))
-        return np.eye(5)[[query.user for query in part]]  # the seen item stands first and is left out: the rest tie
+        # the seen item stands first and is left out: the rest tie
+        return np.eye(5)[[query.user for query in part]]
 
     assert rank_queries(scores, queries, batch=2).tolist() == [1] * 5
     assert scored == [2, 2, 1]
@@ -87,7 +88,8 @@ def test_mean_ci():
     low, high = mean_ci(values)["ci95"]
     assert high - low == pytest.approx(2 * 1.96 * 2 / 100, rel=0.03)
     three = mean_ci([1.0, 2.0, 3.0])
-    assert three["mean"] == 2 and three["ci95"] == pytest.approx([2 - 4.3027 / 3**0.5, 2 + 4.3027 / 3**0.5], abs=1e-4)
+    half = 4.3027 / 3**0.5  # Student's t, two degrees of freedom
+    assert three["mean"] == 2 and three["ci95"] == pytest.approx([2 - half, 2 + half], abs=1e-4)
     assert mean_ci([1.0])["ci95"] is None
     with pytest.raises(ValueError):
         mean_ci([])
