@@ -1,4 +1,4 @@
-"""The drawing ground: a 96 px picture drawn three times as large, with fabric, soft shading and a drop shadow."""
+"""The drawing ground: a 96 px picture drawn three times as large: cloth, soft shading, drop shadow."""
 
 from __future__ import annotations
 
@@ -34,16 +34,19 @@ def mirror(points: Points) -> list[tuple[float, float]]:
 
 
 def smooth(points: Points, closed: bool = True, steps: int = 6) -> list[tuple[float, float]]:
-    """Catmull-Rom curve through the points."""
+    """Catmull-Rom curve through the points; a point given twice is a sharp corner."""
     n = len(points)
     at = (lambda i: points[i % n]) if closed else (lambda i: points[min(max(i, 0), n - 1)])
     curve = []
     for i in range(n if closed else n - 1):
         p0, p1, p2, p3 = at(i - 1), at(i), at(i + 1), at(i + 2)
+        if p1 == p2:
+            curve.append(p1)
+            continue
         for step in range(steps):
             t = step / steps
             curve.append(tuple(
-                0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t * t + (3 * b - a - 3 * c + d) * t**3)
+                b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * b - a - 3 * c + d)))
                 for a, b, c, d in zip(p0, p1, p2, p3, strict=True)))
     return curve if closed else [*curve, points[-1]]
 
@@ -52,7 +55,13 @@ def big(points: Points) -> list[tuple[float, float]]:
     return [(x * ZOOM, y * ZOOM) for x, y in points]
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=48)
+def turned_fabric(rgb: RGB, pattern: str, scale: str, material: str, degrees: float) -> Image.Image:
+    """The cloth with its print turned, as on a sleeve."""
+    return fabric(rgb, pattern, scale, material).rotate(degrees, Image.Resampling.BILINEAR, fillcolor=rgb)
+
+
+@lru_cache(maxsize=48)
 def fabric(rgb: RGB, pattern: str, scale: str, material: str) -> Image.Image:
     """A 288 px square of cloth."""
     image = Image.new("RGB", (BIG, BIG), rgb)
@@ -111,7 +120,8 @@ class Canvas:
 
     def __init__(self, rgb: RGB, pattern: str = "plain", scale: str = "", material: str = "cotton") -> None:
         self.rgb, self.material = rgb, material
-        self.cloth = fabric(rgb, pattern, scale, material)
+        self._print = (rgb, pattern, scale, material)
+        self.cloth = fabric(*self._print)
         self.plain = fabric(rgb, "plain", "", material)
         self.paint = Image.new("RGB", (BIG, BIG), (255, 255, 255))
         self.alpha = Image.new("L", (BIG, BIG), 0)
@@ -121,7 +131,7 @@ class Canvas:
 
     def part(self, points: Points, *, fill: RGB | None = None, plain: bool = False, curve: bool = False,
              tone: float = 1.0, turn: float = 0.0, outline: bool = True, depth: int = 9) -> None:
-        """Lay a closed shape: the item's cloth, or `fill`. `tone` darkens it, `turn` rotates the print (degrees)."""
+        """Lay a closed shape of the item's cloth, or of `fill`; `tone` darkens, `turn` rotates the print."""
         outline_points = big(smooth(points) if curve else points)
         mask = Image.new("L", (BIG, BIG), 0)
         ImageDraw.Draw(mask).polygon(outline_points, fill=255)
@@ -131,8 +141,8 @@ class Canvas:
         if fill is not None:
             cloth = Image.new("RGB", mask.size, fill)
         else:
-            source = self.plain if plain else self.cloth
-            cloth = (source.rotate(turn, Image.Resampling.BILINEAR) if turn and not plain else source).crop(box)
+            source = self.plain if plain else turned_fabric(*self._print, turn) if turn else self.cloth
+            cloth = source.crop(box)
         if tone != 1.0:
             cloth = cloth.point(lambda v: min(int(v * tone), 255))
         if depth:  # volume: darker towards the rim, and from the lower right
@@ -142,22 +152,29 @@ class Canvas:
         self.alpha.paste(255, box[:2], mask)
         if outline:
             edge = self.edge if fill is None else shade(fill, 0.6)
-            ImageDraw.Draw(self.paint).line([*outline_points, outline_points[0]], fill=edge, width=2, joint="curve")
+            ImageDraw.Draw(self.paint).line([*outline_points, outline_points[0]], fill=edge, width=2,
+                                            joint="curve")
 
     def line(self, points: Points, *, colour: RGB | None = None, width: float = 0.7, curve: bool = True,
              strength: float = 1.0) -> None:
         """A seam, fold or lace; on cloth already laid."""
         path = big(smooth(points, closed=False) if curve and len(points) > 2 else points)
-        mask = Image.new("L", (BIG, BIG), 0)
-        ImageDraw.Draw(mask).line(path, fill=int(255 * strength), width=max(1, round(width * ZOOM)), joint="curve")
-        self.paint.paste(colour or self.edge, mask=mask)
+        x0, y0 = (int(min(values)) - 4 for values in zip(*path, strict=True))
+        x1, y1 = (int(max(values)) + 5 for values in zip(*path, strict=True))
+        mask = Image.new("L", (x1 - x0, y1 - y0), 0)
+        pen = ImageDraw.Draw(mask)
+        thick = max(1, round(width * ZOOM))
+        pen.line([(x - x0, y - y0) for x, y in path], fill=int(255 * strength), width=thick, joint="curve")
+        self.paint.paste(colour or self.edge, (x0, y0, x1, y1), mask)
 
     def folds(self, *paths: Points, strength: float = 0.35) -> None:
         for path in paths:
             self.line(path, colour=shade(self.rgb, 0.45), width=0.9, strength=strength)
-            self.line([(x + 1.0, y) for x, y in path], colour=shade(self.rgb, 1.5), width=0.7, strength=strength * 0.8)
+            self.line([(x + 1.0, y) for x, y in path], colour=shade(self.rgb, 1.5), width=0.7,
+                      strength=strength * 0.8)
 
-    def strap(self, points: Points, *, colour: RGB | None = None, width: float = 1.4, curve: bool = True) -> None:
+    def strap(self, points: Points, *, colour: RGB | None = None, width: float = 1.4,
+              curve: bool = True) -> None:
         """A line that is part of the silhouette (strap, chain, handle) with a darker rim."""
         path = big(smooth(points, closed=False) if curve and len(points) > 2 else points)
         colour = colour or self.rgb
@@ -181,7 +198,8 @@ class Canvas:
     def finish(self) -> Image.Image:
         """The 96 px RGB picture on near-white with a soft drop shadow."""
         ground = _ground().copy()
-        shadow = ImageChops.offset(self.alpha, 5, 8).filter(ImageFilter.BoxBlur(7)).point(lambda v: int(v * 0.34))
+        shadow = ImageChops.offset(self.alpha, 5,
+                                   8).filter(ImageFilter.BoxBlur(7)).point(lambda v: int(v * 0.34))
         ground.paste((120, 112, 110), mask=shadow)
         ground.paste(self.paint, mask=self.alpha)
         return ground.reduce(ZOOM)

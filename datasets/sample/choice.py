@@ -11,7 +11,8 @@ from rules import GROUPS, Traits, item_fit, pair_scores
 from wardrobe import CATEGORIES, COLOURS, SEASONS
 
 DAY = 86_400
-SPLIT_INSTANT = 1_722_816_000  # T*, 2024-08-05 00:00 UTC: train before, val in the 4 weeks after, test in the next 4
+# T*, 2024-08-05 00:00 UTC: train before, val in the four weeks after, test in the four weeks after those
+SPLIT_INSTANT = 1_722_816_000
 START = SPLIT_INSTANT - 490 * DAY
 WINDOW = 28 * DAY
 
@@ -25,7 +26,8 @@ OCCASIONS: dict[str, tuple[tuple[float, float, float], tuple[str, ...]]] = {
     "date": ((-0.4, 0.7, 0.3), ("dress", "blouse", "skirt", "heels", "boots", "necklace")),
     "formal affair": ((-2.0, 0.0, 1.2), ("dress", "heels", "clutch", "coat", "blazer")),
 }
-MATCH = {"category": 3.0, "slot": 2.4, "color": 1.5, "pattern": 1.1, "length": 1.0, "material": 0.9, "season": 0.8}
+MATCH = {"category": 3.0, "slot": 2.4, "color": 1.5, "pattern": 1.1, "length": 1.0, "material": 0.9,
+         "season": 0.8}
 WEIGHTS = {"query": 1.5, "occasion": 1.0, "season": 0.8, "profile": 1.0, "taste": 0.8, "price": 0.7,
            "popularity": 0.35, "complement": 0.7}
 SHARPNESS = 1.7  # the whole utility is multiplied by this before the soft-max draw
@@ -63,7 +65,8 @@ class Choice:
     def __init__(self, w: Traits, people: People, appeal: np.ndarray, launched: np.ndarray) -> None:
         self.w, self.people, self.appeal, self.launched = w, people, appeal, launched
         self.pairs = pair_scores(w)
-        group_weight = np.array(list(GROUP_WEIGHT.values())) / np.sqrt(np.sum(np.square(list(GROUP_WEIGHT.values()))))
+        group_weight = np.array(list(GROUP_WEIGHT.values()))
+        group_weight /= np.linalg.norm(group_weight)
         fit = item_fit(w).astype(np.float32)
         self.profile = sum(weight * fit.T[people.full[:, at]] for at, weight in enumerate(group_weight))
         self.taste = taste(people, w)
@@ -72,7 +75,7 @@ class Choice:
             dear[w.category == category] -= dear[w.category == category].mean()
         self.dear = dear
         names = {name: at for at, name in enumerate(COLOURS)}
-        self.trend_phase = np.array([names[c] for c in w.color]) * 2.4  # colours come into fashion one after another
+        self.trend_phase = np.array([names[c] for c in w.color]) * 2.4  # a wave for every colour
         self.occasion = {}
         for name, (levels, categories) in OCCASIONS.items():
             self.occasion[name] = np.array(levels)[w.formality] + 1.0 * np.isin(w.category, categories)
@@ -84,6 +87,7 @@ class Choice:
         `last`: row of the item bought last, or None. `without`: names of WEIGHTS terms to leave out.
         """
         w = self.w
+        trend = 2 * np.pi * (timestamp - START) / (540 * DAY) + self.trend_phase
         terms = {
             "query": lambda: self._match(intent),
             "occasion": lambda: self.occasion[intent.occasion] if intent.occasion else 0.0,
@@ -91,7 +95,7 @@ class Choice:
             "profile": lambda: self.profile[person],
             "taste": lambda: self.taste[person],
             "price": lambda: -self.people.price[person] * self.dear,
-            "popularity": lambda: self.appeal + np.cos(2 * np.pi * (timestamp - START) / (540 * DAY) + self.trend_phase),
+            "popularity": lambda: self.appeal + np.cos(trend),
             "complement": lambda: 0.0 if last is None else np.where(
                 w.slot == w.slot[last], -0.8 * (w.category == w.category[last]), self.pairs[last] - 0.5),
         }
@@ -121,7 +125,8 @@ _FOR = {"wedding": ("for a wedding", "wedding guest"), "work": ("for work", "for
         "formal affair": ("for a gala", "black tie")}
 
 
-def make_intent(choice: Choice, person: int, timestamp: int, rng: np.random.Generator) -> tuple[Intent, str | None]:
+def make_intent(choice: Choice, person: int, timestamp: int, rng: np.random.Generator) -> tuple[Intent,
+                                                                                                str | None]:
     """An intention and the search query that voices it (None for the 40% who only browse)."""
     people, month = choice.people, month_of(timestamp)
     season_chance = {"vacation": 0.22 if month in (4, 5, 6, 7) else 0.06}

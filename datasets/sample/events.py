@@ -24,21 +24,21 @@ class Event:
 
 
 def launch_dates(items: int, rng: np.random.Generator) -> np.ndarray:
-    """(items,) epoch seconds: one item in fifteen arrives at the split instant, the others were always there."""
+    """(items,) epoch seconds: one item in fifteen arrives at the split instant, the others at the start."""
     launched = np.full(items, START)
     launched[rng.choice(items, round(items * COLD_ITEMS), replace=False)] = SPLIT_INSTANT
     return launched
 
 
 def event_counts(people: int, events: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, int]:
-    """Train events per person (0 = cold), whether each has a val event, and the number of returns; sums to `events`."""
+    """Train events per person (0 = cold), who has a val event, the number of returns; `events` in all."""
     cold = rng.permutation(people) < round(people * COLD_PEOPLE)
     val = ~cold | (rng.permutation(people) % 2 == 0)
     returns = round(events * RETURNS)
     rest = events - returns - people - int(val.sum())
     warm = int((~cold).sum())
     if rest < 2 * warm:
-        raise ValueError(f"{events} events are too few for {people} people; ask for --events {people * 6} or more")
+        raise ValueError(f"{events} events are too few for {people} people; ask for --events {people * 6}")
     share = rng.gamma(2.0, 1.0, people) * ~cold
     train = np.where(cold, 0, 1) + rng.multinomial(rest - warm, share / share.sum())
     return train, val, returns
@@ -63,7 +63,8 @@ def make_events(choice: Choice, people: int, events: int, rng: np.random.Generat
     return made
 
 
-def _person_events(choice: Choice, person: int, plan: list[tuple[int, str]], rng: np.random.Generator) -> list[Event]:
+def _person_events(choice: Choice, person: int, plan: list[tuple[int, str]],
+                   rng: np.random.Generator) -> list[Event]:
     seen: list[int] = []
     last: int | None = None
     made = []
@@ -82,8 +83,11 @@ def _person_events(choice: Choice, person: int, plan: list[tuple[int, str]], rng
         if kind in ("purchase", "rent"):
             last = item
             if rng.random() < 0.6:
-                rating = float(np.clip(np.round(3.7 + 0.5 * choice.profile[person, item] + rng.normal(0, 0.7)), 1, 5))
-        made.append(Event(person, item, timestamp, kind, query, intent.occasion or None, rating, split, intent))
+                rating = float(np.clip(np.round(3.7 + 0.5 * choice.profile[person, item] + rng.normal(0,
+                                                                                                      0.7)),
+                                                                                                      1, 5))
+        made.append(Event(person, item, timestamp, kind, query, intent.occasion or None, rating, split,
+                          intent))
     return made
 
 

@@ -1,4 +1,4 @@
-"""Silhouettes of clothes: outerwear, tops, dresses, jumpsuits, bottoms. All drawn to the attributes of the item."""
+"""Silhouettes of clothes: outerwear, tops, dresses, jumpsuits, bottoms, drawn to the item's attributes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ def _sleeves(c: Canvas, fit: str, top: float, end: float, flare: float = 0.0, cu
     for side in (1, -1):
         at = lambda x, y: (48 + side * x, y)  # noqa: E731, B023
         c.part([at(s - 5, top + 1.5), at(s + 1, top + 3.5), at(s + 3.4, top + 8), at(out + flare, end - 1),
-                at(out + flare, end - 1), at(out - wide - flare * 0.6, end + 1.2), at(out - wide - flare * 0.6, end + 1.2),
+                at(out + flare, end - 1), at(out - wide - flare * 0.6, end + 1.2),
+                at(out - wide - flare * 0.6, end + 1.2),
                 at(s - 3, top + 21), at(s - 7, top + 12)], curve=True, turn=side * 14, tone=0.95)
         if cuff:
             c.line([at(out + flare + 0.2, end - 4), at(out - wide - flare * 0.6 + 0.2, end - 1.8)], width=0.7)
@@ -30,7 +31,8 @@ def _sleeves(c: Canvas, fit: str, top: float, end: float, flare: float = 0.0, cu
 def _neck_hole(c: Canvas, neck: str, top: float) -> None:
     """The inside of the back, seen through the neckline."""
     wide, deep = NECK[neck]
-    c.part([(48 - wide, top), (48, top + 1.8), (48 + wide, top), (48 + wide * 0.6, top + deep), (48, top + deep + 1),
+    c.part([(48 - wide, top), (48, top + 1.8), (48 + wide, top), (48 + wide * 0.6, top + deep),
+            (48, top + deep + 1),
             (48 - wide * 0.6, top + deep)], curve=True, fill=shade(c.rgb, 0.5), depth=0)
 
 
@@ -44,16 +46,19 @@ def _front(c: Canvas, fit: str, neck: str, top: float, hem: float, flow: float =
     else:
         line = [(48, top + deep), (48 + wide * 0.66, top + deep * 0.72), (48 + wide, top), (48 + wide, top)]
     middle = top + (hem - top) * 0.58
-    c.part(mirror([*line, (48 + s, top + 3.5), (48 + s, top + 3.5), (48 + s - 1.6, top + 15), (48 + w, middle),
+    c.part(mirror([*line, (48 + s, top + 3.5), (48 + s, top + 3.5), (48 + s - 1.6, top + 15),
+                   (48 + w, middle),
                    (48 + h, hem), (48 + h, hem), (48 + h * 0.4, hem + 1.4)]), curve=True)
     if neck == "high":
-        c.part(mirror([(48 + 5.2, top - 5.5), (48 + 6.4, top + 1.5), (48, top + 3)]), curve=True, plain=True, tone=0.97)
+        c.part(mirror([(48 + 5.2, top - 5.5), (48 + 6.4, top + 1.5), (48, top + 3)]), curve=True, plain=True,
+               tone=0.97)
         c.line([(43, top - 2.2), (48, top - 1.4), (53, top - 2.2)], strength=0.6)
     else:
         side = [(48 - wide, top), (48 - wide * 0.66, top + deep * 0.72), (48, top + deep)]
         if neck == "v-neck":
             side = [(48 - wide, top), (48, top + deep)]
-        c.line([(x - 0.2, y + 1.4) for x, y in side] + [(96 - x + 0.2, y + 1.4) for x, y in reversed(side[:-1])],
+        c.line([(x - 0.2, y + 1.4) for x, y in side] + [(96 - x + 0.2, y + 1.4) for x,
+                                                        y in reversed(side[:-1])],
                curve=neck != "v-neck", strength=0.75)
 
 
@@ -94,7 +99,8 @@ def blouse(c: Canvas, a: dict[str, str]) -> None:
         tone = shade(c.rgb, 0.85)
         y = 25.5 if a["neckline"] == "crew" else 22
         for side in (1, -1):
-            c.part([(48, y), (48 + side * 7, y - 3.6), (48 + side * 7.4, y + 3.2)], fill=tone, curve=True, depth=3)
+            c.part([(48, y), (48 + side * 7, y - 3.6), (48 + side * 7.4, y + 3.2)], fill=tone, curve=True,
+                   depth=3)
             c.part([(48, y), (48 + side * 3.6, y + 12), (48 + side * 0.8, y + 11)], fill=tone, depth=2)
         c.dot(48, y, 1.5, tone, shine=False)
     else:
@@ -107,7 +113,8 @@ def shirt(c: Canvas, a: dict[str, str]) -> None:
     _sleeves(c, fit, 18, 68, cuff=True)
     _front(c, fit, "crew", 18, 80)
     for side in (1, -1):
-        c.part([(48 + side * 7.2, 15.5), (48 + side * 8.6, 22), (48 + side * 5, 28.5), (48, 23), (48 + side * 2.5, 20.5)],
+        c.part([(48 + side * 7.2, 15.5), (48 + side * 8.6, 22), (48 + side * 5, 28.5), (48, 23),
+                (48 + side * 2.5, 20.5)],
                plain=True, depth=3, tone=1.03)
     c.line([(46, 26), (46, 80.5)], strength=0.6)
     c.line([(50, 26), (50, 80.5)], strength=0.6)
@@ -144,11 +151,14 @@ def _open_front(c: Canvas, fit: str, top: float, hem: float, depth: float, butto
     for side in (-1, 1):
         at = lambda x, y: (48 + side * x, y)  # noqa: E731, B023
         over = 1.6 if side == 1 else -0.2
-        c.part([at(7, top), at(7, top), at(s, top + 4), at(s, top + 4), at(s - 1.4, top + 16), at(w, middle), at(h, hem),
-                at(h, hem), at(1, hem + 1.5), at(-over, hem + 1.2), at(-over, hem + 1.2), at(-over, depth + 2),
+        c.part([at(7, top), at(7, top), at(s, top + 4), at(s, top + 4), at(s - 1.4, top + 16), at(w, middle),
+                at(h, hem),
+                at(h, hem), at(1, hem + 1.5), at(-over, hem + 1.2), at(-over, hem + 1.2),
+                at(-over, depth + 2),
                 at(-over, depth + 2)], curve=True)
         if lapel:
-            c.part([at(6.4, top - 2.4), at(8.6, top + 1), at(13, top + 10), at(9.4, top + 11.5), at(10, top + 14),
+            c.part([at(6.4, top - 2.4), at(8.6, top + 1), at(13, top + 10), at(9.4, top + 11.5),
+                    at(10, top + 14),
                     at(-over * 0.4, depth + 1), at(5, top + 5)], depth=3, tone=0.97, turn=side * 30)
         else:
             c.line([at(7.6, top + 0.4), at(1.2, depth + 2), at(1.2, hem + 1)], curve=False, strength=0.7)
@@ -174,7 +184,8 @@ def coat(c: Canvas, a: dict[str, str]) -> None:
     _open_front(c, fit, 8, hem, 34, 3, lapel=True)
     w = WAIST[fit] + 2
     if fit != "loose":  # tied belt
-        c.part([(48 - w - 0.8, 44), (48 + w + 0.8, 44), (48 + w + 0.8, 48), (48 - w - 0.8, 48)], plain=True, tone=0.82,
+        c.part([(48 - w - 0.8, 44), (48 + w + 0.8, 44), (48 + w + 0.8, 48), (48 - w - 0.8, 48)], plain=True,
+               tone=0.82,
                depth=2)
         c.part([(50, 45), (57, 58), (53.6, 59), (48, 47)], plain=True, tone=0.78, depth=2)
         c.dot(49, 46, 1.9, shade(c.rgb, 0.78), shine=False)
@@ -232,7 +243,8 @@ def dress(c: Canvas, a: dict[str, str]) -> None:
     fall = (hem - 36) / 54
     end = {"slim": 12.5, "straight": 14.8, "loose": 21 + 3 * fall, "a-line": 19 + 15 * fall}[fit]
     c.part(mirror([*line, (48 + shoulder, top + 2.6), (48 + shoulder, top + 2.6), (48 + s - 1.8, top + 15),
-                   (48 + waist, 36), (48 + hip, 46), (48 + end, hem), (48 + end, hem), (48 + end * 0.45, hem + 2)]),
+                   (48 + waist, 36), (48 + hip, 46), (48 + end, hem), (48 + end, hem),
+                   (48 + end * 0.45, hem + 2)]),
            curve=True)
     if neck == "high":
         c.part(mirror([(48 + 5.0, top - 4.6), (48 + 6.2, top + 1.5), (48, top + 3)]), curve=True, plain=True)
@@ -254,8 +266,10 @@ def _legs(c: Canvas, fit: str, waist: float, top: float, crotch: float, hem: flo
     outer, inner = {"slim": (11.5, 4.6), "straight": (16.0, 4.2), "loose": (23.0, 2.6)}[fit]
     knee = crotch + (hem - crotch) * 0.45
     bend = {"slim": 13.6, "straight": 16.4, "loose": 20.5}[fit]
-    c.part(mirror([(48 + waist, top), (48 + waist, top), (48 + hip, top + 16), (48 + bend, knee), (48 + outer, hem),
-                   (48 + outer, hem), (48 + inner, hem + 0.8), (48 + inner, hem + 0.8), (48 + inner * 0.6 + 1.2, knee),
+    c.part(mirror([(48 + waist, top), (48 + waist, top), (48 + hip, top + 16), (48 + bend, knee),
+                   (48 + outer, hem),
+                   (48 + outer, hem), (48 + inner, hem + 0.8), (48 + inner, hem + 0.8),
+                   (48 + inner * 0.6 + 1.2, knee),
                    (48 + 0.3, crotch), (48, crotch)]), curve=True)
     for side in (1, -1):
         middle = (outer + inner) / 2
@@ -264,14 +278,16 @@ def _legs(c: Canvas, fit: str, waist: float, top: float, crotch: float, hem: flo
 
 
 def _waistband(c: Canvas, half: float, y: float, high: float = 4.0) -> None:
-    c.part([(48 - half, y), (48 + half, y), (48 + half + 0.5, y + high), (48 - half - 0.5, y + high)], plain=True, tone=0.9,
+    c.part([(48 - half, y), (48 + half, y), (48 + half + 0.5, y + high), (48 - half - 0.5, y + high)],
+           plain=True, tone=0.9,
            depth=2)
 
 
 def _denim_details(c: Canvas, half: float, top: float) -> None:
     stitch = (226, 178, 104)
     for side in (1, -1):
-        c.line([(48 + side * (half - 6), top + 4), (48 + side * (half - 3.5), top + 9), (48 + side * (half + 1), top + 10.5)],
+        c.line([(48 + side * (half - 6), top + 4), (48 + side * (half - 3.5), top + 9),
+                (48 + side * (half + 1), top + 10.5)],
                colour=stitch, width=0.6)
         c.line([(48 + side * (half - 1.5), top), (48 + side * (half - 1.5), top + 4)], width=1.0)
     c.line([(49.5, top + 4), (50.5, top + 15), (48, top + 19)], colour=stitch, width=0.6)
@@ -295,14 +311,16 @@ def trousers(c: Canvas, a: dict[str, str]) -> None:
     for side in (1, -1):
         c.line([(48 + side * 10, 11), (48 + side * 13.4, 20)], width=0.8)
         outer, inner = {"slim": (11.5, 4.6), "straight": (16.0, 4.2), "loose": (23.0, 2.6)}[a["fit"]]
-        c.line([(48 + side * 6, 12), (48 + side * 8.5, 44), (48 + side * (outer + inner) / 2, hem)], strength=0.55)
+        c.line([(48 + side * 6, 12), (48 + side * 8.5, 44), (48 + side * (outer + inner) / 2, hem)],
+               strength=0.55)
     c.dot(49.5, 8, 0.8, shade(c.rgb, 0.5))
 
 
 def shorts(c: Canvas, a: dict[str, str]) -> None:
     hem = 54 if a["length"] == "mini" else 68
     grow = {"slim": 15.5, "straight": 18.5, "loose": 24.0}[a["fit"]]
-    c.part(mirror([(48 + 14, 22), (48 + 14, 22), (48 + 17, 36), (48 + grow, hem), (48 + grow, hem), (48 + 1.6, hem + 1.8),
+    c.part(mirror([(48 + 14, 22), (48 + 14, 22), (48 + 17, 36), (48 + grow, hem), (48 + grow, hem),
+                   (48 + 1.6, hem + 1.8),
                    (48 + 1.6, hem + 1.8), (48, 46)]), curve=True)
     _waistband(c, 14, 22)
     if a["material"] == "denim":
@@ -344,6 +362,7 @@ def jumpsuit(c: Canvas, a: dict[str, str]) -> None:
     _legs(c, fit, 10.5, 34, 52, 91)
     _front(c, "slim" if fit == "slim" else "straight", neck, 7, 36)
     waist = 14.0 if fit == "slim" else 16.5
-    c.part([(48 - waist, 35), (48 + waist, 35), (48 + waist, 39.4), (48 - waist, 39.4)], plain=True, tone=0.8, depth=2)
+    c.part([(48 - waist, 35), (48 + waist, 35), (48 + waist, 39.4), (48 - waist, 39.4)], plain=True, tone=0.8,
+           depth=2)
     c.part([(49, 38), (54, 50), (51, 51), (47.5, 40)], plain=True, tone=0.76, depth=2)
     c.dot(48.6, 37.4, 1.8, shade(c.rgb, 0.74), shine=False)

@@ -2,7 +2,8 @@
 
     python datasets/sample/oracle.py DIR
 
-prints what a model that knew every rule and every hidden taste would score, and how much is lost without parts of it.
+prints what a model that knew every rule and every hidden taste would score,
+and how much is lost without parts of it.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ class Oracle:
         items = pq.read_table(folder / "items.parquet").to_pydict()
         self.item_ids: list[str] = items["item_id"]
         self._row = {name: row for row, name in enumerate(self.item_ids)}
-        self.traits = Traits(items["category"], items["slot"], [dict(a) for a in items["attributes"]], items["price"])
+        self.traits = Traits(items["category"], items["slot"], [dict(a) for a in items["attributes"]],
+                             items["price"])
         self.labels = LABELS
         self._constants = np.array([state["labels"][k] for k in ("mean", "deviation", "offset")])
         self._pairs = pair_scores(self.traits)
@@ -63,11 +65,11 @@ class Oracle:
         return label_probabilities(self.traits, self._rows(outfits), self._constants)
 
     def coherence(self, outfits: Sequence[Sequence[str]]) -> np.ndarray:
-        """(n,) rule score, higher = hangs together better, of lists of item ids (any, not only the folder's)."""
+        """(n,) rule score of any lists of item ids; higher = they hang together better."""
         return coherence(self._pairs, self._rows(outfits))
 
     def rank_scores(self, rows: Sequence[int], without: Collection[str] = ()) -> np.ndarray:
-        """(n, n_items) float32 true utilities at the given rows of interactions.parquet, columns in catalogue order.
+        """(n, n_items) float32 true utilities at rows of interactions.parquet, columns in catalogue order.
 
         Not yet launched items are -inf; items the person already had are not masked. `without` names terms of
         choice.WEIGHTS to leave out ("profile", "query", ...).
@@ -127,10 +129,12 @@ def choice_figures(oracle: Oracle, split: str = "test") -> dict[str, float]:
 def average_precision(truth: np.ndarray, score: np.ndarray) -> float:
     """Average precision of one label; nan when nobody carries it."""
     hits = truth[np.argsort(-score, kind="stable")].astype(float)
-    return float((np.cumsum(hits) / np.arange(1, len(hits) + 1))[hits > 0].mean()) if hits.any() else float("nan")
+    precision = np.cumsum(hits) / np.arange(1, len(hits) + 1)
+    return float(precision[hits > 0].mean()) if hits.any() else float("nan")
 
 
-def outfit_figures(oracle: Oracle, folder: str | Path, split: str = "test", seed: int = 0) -> dict[str, float]:
+def outfit_figures(oracle: Oracle, folder: str | Path, split: str = "test", seed: int = 0) -> dict[str,
+                                                                                                   float]:
     """Label mAP, coherence AUC (one item swapped for another of its category) and 4-way FITB of the rules."""
     table = [o for o in pq.read_table(Path(folder) / "outfits.parquet").to_pylist() if o["split"] == split]
     truth = np.array([[label in o["labels"] for label in oracle.labels] for o in table])

@@ -7,8 +7,9 @@ from rules import LABELS, Traits, coherence, fit_labels, label_probabilities, pa
 
 SPLITS = (("train", 0.7), ("val", 0.1), ("test", 0.2))
 OUTFIT_SHARES = (("train", 11 / 15), ("val", 1 / 10), ("test", 1 / 6))
-SHARPNESS = 4.0  # of the draw of the next piece: exp(SHARPNESS * mean pair score with the pieces chosen so far)
-TRIES, STRICTNESS = 5, 14.0  # of TRIES * count drawn outfits the best are kept: STRICTNESS * coherence + Gumbel noise
+# The next piece is drawn with odds exp(SHARPNESS * mean pair score with the pieces so far); of TRIES * count
+# such outfits those with the highest STRICTNESS * coherence + Gumbel noise are kept.
+SHARPNESS, TRIES, STRICTNESS = 4.0, 5, 14.0
 
 
 def item_pools(w: Traits, rng: np.random.Generator) -> np.ndarray:
@@ -20,7 +21,7 @@ def item_pools(w: Traits, rng: np.random.Generator) -> np.ndarray:
     for slot in np.unique(w.slot):
         rows = np.flatnonzero(w.slot == slot)
         if len(rows) < 6:
-            raise ValueError(f"slot {slot!r} has {len(rows)} items, six are needed; ask for more --items (120 or more)")
+            raise ValueError(f"slot {slot!r} has {len(rows)} items but needs 6; ask for more --items (150)")
         rows = rng.permutation(rows)
         rows = rows[np.argsort(w.category[rows], kind="stable")]  # neighbours share a category: spread them
         wanted = {name: max(2, round(share * len(rows))) for name, share in SPLITS[1:]}
@@ -31,13 +32,15 @@ def item_pools(w: Traits, rng: np.random.Generator) -> np.ndarray:
     return pool
 
 
-def compose(w: Traits, pairs: np.ndarray, pool: np.ndarray, count: int, rng: np.random.Generator) -> list[list[int]]:
+def compose(w: Traits, pairs: np.ndarray, pool: np.ndarray, count: int,
+            rng: np.random.Generator) -> list[list[int]]:
     """`count` different outfits (catalogue rows, 3-6 pieces) from the rows of `pool`."""
     by_slot = {slot: pool[w.slot[pool] == slot] for slot in np.unique(w.slot)}
     drawn: dict[tuple[int, ...], list[int]] = {}
     for _ in range(TRIES * count):
         slots = ["onepiece"] if rng.random() < 0.34 else ["upper", "bottom"]
-        extra = [s for s, chance in (("outerwear", 0.5), ("bag", 0.6), ("accessory", 0.5)) if rng.random() < chance]
+        extra = [s for s, chance in (("outerwear", 0.5), ("bag", 0.6),
+                                     ("accessory", 0.5)) if rng.random() < chance]
         if len(slots) + 1 + len(extra) < 3:
             extra = [("outerwear", "bag", "accessory")[int(rng.integers(3))]]
         outfit: list[int] = []
@@ -47,7 +50,7 @@ def compose(w: Traits, pairs: np.ndarray, pool: np.ndarray, count: int, rng: np.
             outfit.append(int(rows[np.argmax(SHARPNESS * score + rng.gumbel(size=len(rows)))]))
         drawn.setdefault(tuple(sorted(outfit)), [int(row) for row in rng.permutation(outfit)])
     if len(drawn) < count:
-        raise ValueError(f"only {len(drawn)} of {count} different outfits fit these items; ask for more --items")
+        raise ValueError(f"only {len(drawn)} of {count} outfits fit these items; ask for more --items")
     outfits = list(drawn.values())
     value = STRICTNESS * coherence(pairs, pad(outfits)) + rng.gumbel(size=len(outfits))
     return [outfits[at] for at in rng.permutation(np.argsort(-value, kind="stable")[:count])]

@@ -8,7 +8,8 @@ import numpy as np
 from rules import GROUPS, LABELS, Traits
 from wardrobe import CATEGORIES, COLOURS, PATTERNS
 
-UNSTATED, SILENT = 0.2, 0.07  # chance that one group is unstated, and that a person states nothing: about 25% in all
+# chance that one group is unstated, and that a person states nothing: about a quarter of all values in sum
+UNSTATED, SILENT = 0.2, 0.07
 FIGURES = (0.17, 0.12, 0.15, 0.12, 0.07, 0.08, 0.1, 0.08, 0.05, 0.06)
 HAIR_BY_SKIN = {  # black, dark_brown, light_brown, ginger, golden, grey_silver
     "fair": (0.06, 0.22, 0.26, 0.12, 0.24, 0.1), "yellow": (0.58, 0.22, 0.08, 0.02, 0.02, 0.08),
@@ -42,12 +43,13 @@ class People:
 def make_people(count: int, rng: np.random.Generator) -> People:
     full = np.array([_profile(rng) for _ in range(count)])
     stated = (rng.random(full.shape) >= UNSTATED) & (rng.random((count, 1)) >= SILENT)
-    slot_taste = {slot: rng.normal(0, 0.5, count) for slot in dict.fromkeys(c.slot for c in CATEGORIES.values())}
+    slot_taste = {slot: rng.normal(0, 0.5,
+                                   count) for slot in dict.fromkeys(c.slot for c in CATEGORIES.values())}
     category = rng.normal(0, 0.7, (count, len(CATEGORIES)))
     category += np.stack([slot_taste[c.slot] for c in CATEGORIES.values()], axis=1)
     hues = np.array([0.0 if c.hue is None else c.hue for c in COLOURS.values()])
     neutral = np.array([c.hue is None for c in COLOURS.values()])
-    favourite = rng.uniform(0, 360, (count, 1))  # a favourite hue, and more or less love of neutrals and of dark
+    favourite = rng.uniform(0, 360, (count, 1))  # a favourite hue, some love of neutrals, of dark
     colour = 0.9 * np.cos(np.deg2rad(hues - favourite)) * ~neutral + rng.normal(0, 0.5, (count, 1)) * neutral
     light = np.array([c.lightness for c in COLOURS.values()])
     colour += rng.normal(0, 0.8, (count, 1)) * (light - 0.5) + rng.normal(0, 0.3, (count, len(COLOURS)))
@@ -57,17 +59,22 @@ def make_people(count: int, rng: np.random.Generator) -> People:
 
 
 def _profile(rng: np.random.Generator) -> list[int]:
-    pick = lambda weights: int(rng.choice(len(weights), p=np.asarray(weights) / np.sum(weights)))  # noqa: E731
-    value = lambda group, weights: GROUPS[group][1][pick(weights)]  # noqa: E731
+    def value(group: str, weights: tuple[float, ...]) -> str:
+        return GROUPS[group][1][int(rng.choice(len(weights), p=np.asarray(weights) / np.sum(weights)))]
+
     figure = value("body_figure", FIGURES)
     skin = value("skin_color", (0.42, 0.24, 0.2, 0.14))
     hair = value("hair_color", HAIR_BY_SKIN[skin])
     curls = {"fair": 0.35, "yellow": 0.15, "brown": 0.4, "dark": 0.75}[skin]
     length = np.array((0.5, 0.35, 0.15) if hair == "grey_silver" else (0.2, 0.4, 0.4))
     style = value("hair_style", (*(curls * length), *((1 - curls) * length)))
-    height = value("height", (0.35, 0.45, 0.2) if figure in ("athletic", "inverted_triangle") else (0.18, 0.47, 0.35))
+    height = value("height", (0.35, 0.45, 0.2) if figure in ("athletic", "inverted_triangle") else (0.18,
+                                                                                                    0.47,
+                                                                                                    0.35))
     bust = value("breasts", {"top_hourglass": (0.8, 0.18, 0.02), "round": (0.5, 0.42, 0.08),
-                             "triangle": (0.1, 0.45, 0.45), "athletic": (0.05, 0.4, 0.55)}.get(figure, (0.25, 0.5, 0.25)))
+                             "triangle": (0.1, 0.45, 0.45), "athletic": (0.05, 0.4, 0.55)}.get(figure,
+                                                                                               (0.25, 0.5,
+                                                                                                0.25)))
     gap = abs(SKIN_LIGHT[skin] - HAIR_LIGHT[hair]) + rng.normal(0, 0.08)
     contrast = "high" if gap > 0.62 else "medium" if gap > 0.3 else "low"
     chosen = (figure, skin, style, hair, height, bust, contrast)

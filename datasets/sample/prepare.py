@@ -22,8 +22,8 @@ for place in (HERE, HERE.parents[1]):  # its own modules, and the repository whe
     if str(place) not in sys.path:
         sys.path.insert(0, str(place))
 
-from choice import SPLIT_INSTANT, WEIGHTS, Choice  # noqa: E402
-from drawing import draw_item  # noqa: E402
+from choice import SPLIT_INSTANT, WEIGHTS, Choice, Intent  # noqa: E402
+from drawing import cloth_key, draw_item  # noqa: E402
 from events import launch_dates, make_events  # noqa: E402
 from outfits import item_pools, make_outfits  # noqa: E402
 from people import make_people  # noqa: E402
@@ -35,15 +35,18 @@ from fcn.schema import INTERACTIONS, ITEMS, OUTFITS, PEOPLE, SCHEMAS  # noqa: E4
 
 ORACLE_FILES = ("oracle.json", "oracle_outfits.parquet", "oracle_people.parquet", "oracle_items.parquet",
                 "oracle_events.parquet")
-DESCRIPTION = ("Made data: a drawn wardrobe, outfits, people and choices that follow written styling rules with noise. "
-               "No real shop, brand or person. For learning the product, tests and comparisons with a known oracle.")
+DESCRIPTION = (
+    "Made data: a drawn wardrobe, outfits, people and choices that follow written styling rules with noise. "
+    "No real shop, brand or person. For learning the product, tests and comparisons with a known oracle."
+)
 
 
 def prepare(out: str | Path, seed: int = 0, items: int = 1200, outfits: int = 3000, people: int = 2000,
             events: int = 20_000) -> dict[str, int]:
     """Make the sample in folder `out` (replaced when it is a data set folder) and return the row counts.
 
-    Raises ValueError when the sizes do not go together (too few items for the outfits, events for the people).
+    Raises ValueError when the sizes do not go together (too few items for the outfits,
+                                                         events for the people).
     """
     out = Path(out)
     streams = [np.random.default_rng([seed, part]) for part in range(5)]
@@ -63,7 +66,8 @@ def prepare(out: str | Path, seed: int = 0, items: int = 1200, outfits: int = 30
     tables = {
         ITEMS: [{**i, "attributes": list(i["attributes"].items())} for i in catalogue],
         OUTFITS: [{"outfit_id": name, "item_ids": [item_ids[row] for row in rows],
-                   "labels": [label for label, there in zip(LABELS, has, strict=True) if there], "split": split}
+                   "labels": [label for label, there in zip(LABELS, has, strict=True) if there],
+                   "split": split}
                   for name, rows, has, split in zip(outfit_ids, made, labels, splits, strict=True)],
         PEOPLE: [{"user_id": name, "profile": crowd.profile(at)} for at, name in enumerate(user_ids)],
         INTERACTIONS: [{"user_id": user_ids[e.person], "item_id": item_ids[e.item], "timestamp": e.timestamp,
@@ -80,7 +84,7 @@ def prepare(out: str | Path, seed: int = 0, items: int = 1200, outfits: int = 30
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.pictures.") as pictures:
         (Path(pictures) / "images").mkdir()
-        for item in catalogue:
+        for item in sorted(catalogue, key=cloth_key):  # like cloths together: each is woven once
             draw_item(item).save(Path(pictures) / item["image"])
         write_folder(out, info, tables[ITEMS], outfits=tables[OUTFITS], people=tables[PEOPLE],
                      interactions=tables[INTERACTIONS], images_from=Path(pictures))
@@ -94,12 +98,14 @@ def prepare(out: str | Path, seed: int = 0, items: int = 1200, outfits: int = 30
         "outfit_id": outfit_ids, "p": p.tolist(), "coherence": coherence(pairs, rows).tolist()})
     _write_table(out / "oracle_people.parquet", {
         "user_id": user_ids, "profile": [crowd.profile(at, stated=False) for at in range(people)],
-        "colour": crowd.colour.tolist(), "pattern": crowd.pattern.tolist(), "category": crowd.category.tolist(),
+        "colour": crowd.colour.tolist(), "pattern": crowd.pattern.tolist(),
+        "category": crowd.category.tolist(),
         "formality": crowd.formality.tolist(), "price": crowd.price.tolist()})
     _write_table(out / "oracle_items.parquet", {
-        "item_id": item_ids, "appeal": appeal.tolist(), "launched": launched.tolist(), "pool": pools.tolist()})
+        "item_id": item_ids, "appeal": appeal.tolist(), "launched": launched.tolist(),
+        "pool": pools.tolist()})
     _write_table(out / "oracle_events.parquet", {
-        field: [getattr(e.intent, field) for e in choices] for field in type(choices[0].intent).__dataclass_fields__})
+        field: [getattr(e.intent, field) for e in choices] for field in Intent.__dataclass_fields__})
     return {name.removesuffix(".parquet"): table.num_rows for name, table in tables.items()}
 
 
@@ -117,8 +123,10 @@ def _write_table(path: Path, columns: dict[str, list]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Make the built-in sample (made data, no download).")
-    parser.add_argument("--out", required=True, type=Path, help="folder to write; an older sample there is replaced")
-    for name, default in (("seed", 0), ("items", 1200), ("outfits", 3000), ("people", 2000), ("events", 20_000)):
+    parser.add_argument("--out", required=True, type=Path,
+                        help="folder to write; an older sample there is replaced")
+    for name, default in (("seed", 0), ("items", 1200), ("outfits", 3000), ("people", 2000),
+                          ("events", 20_000)):
         parser.add_argument(f"--{name}", type=int, default=default, help=f"default {default}")
     options = vars(parser.parse_args())
     start = time.perf_counter()

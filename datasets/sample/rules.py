@@ -1,7 +1,8 @@
 """The styling rules behind the sample: who suits what, and what goes with what.
 
 `Traits` turns the catalogue into columns; LABEL_RULES, `pair_scores` and CHOICE are the written rules. The
-sample draws labels, outfits and choices from them with noise, and the oracle evaluates the very same functions.
+sample draws labels, outfits and choices from them with noise,
+and the oracle evaluates the very same functions.
 """
 
 from __future__ import annotations
@@ -23,29 +24,36 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {  # O4U's seven groups: polari
     "color_contrast": ("suits", ("high", "medium", "low")),
 }
 LABELS: tuple[str, ...] = tuple(f"{g}={v}" for g, (_, values) in GROUPS.items() for v in values)
-SIGN = np.array([1.0 if polarity == "suits" else -1.0 for polarity, values in GROUPS.values() for _ in values])
+SIGN = np.array([1.0 if GROUPS[label.split("=")[0]][0] == "suits" else -1.0 for label in LABELS])
 
-# label -> share of outfits that carry it, and its rule: trait (a column of Traits, summed over the items, or one of
-# OUTFIT_TRAITS) -> weight. A positive weight makes the label likelier.
+# label -> share of outfits that carry it, and its rule: trait -> weight. Traits are columns of Traits, summed
+# over the items, or of OUTFIT_TRAITS. A positive weight makes the label likelier.
 LABEL_RULES: dict[str, tuple[float, dict[str, float]]] = {
-    "body_figure=triangle": (0.45, {"slim bottom": 1.3, "light bottom": 1.2, "patterned bottom": 1.1, "mini": 0.9,
+    "body_figure=triangle": (0.45, {"slim bottom": 1.3, "light bottom": 1.2, "patterned bottom": 1.1,
+                                    "mini": 0.9,
                                     "a-line": -1.3, "volume above": -0.8, "boat neck": -0.7}),
-    "body_figure=spoon": (0.38, {"slim bottom": 1.4, "light bottom": 1.0, "patterned bottom": 0.9, "mini": 1.1,
+    "body_figure=spoon": (0.38, {"slim bottom": 1.4, "light bottom": 1.0, "patterned bottom": 0.9,
+                                 "mini": 1.1,
                                  "a-line": -1.3, "volume above": -0.6, "belt": 0.5}),
     "body_figure=bottom_hourglass": (0.35, {"slim bottom": 1.1, "light bottom": 1.0, "patterned bottom": 1.3,
                                             "mini": 0.8, "a-line": -1.0, "boxy top": 0.7}),
     "body_figure=inverted_triangle": (0.30, {"boat neck": 1.3, "volume above": 1.2, "tailored jacket": 1.0,
-                                             "patterned top": 0.7, "light top": 0.6, "v-neck": -0.9, "a-line": -1.0}),
-    "body_figure=athletic": (0.27, {"boat neck": 1.0, "volume above": 1.0, "tailored jacket": 1.0, "straight fit": 0.8,
+                                             "patterned top": 0.7, "light top": 0.6, "v-neck": -0.9,
+                                             "a-line": -1.0}),
+    "body_figure=athletic": (0.27, {"boat neck": 1.0, "volume above": 1.0, "tailored jacket": 1.0,
+                                    "straight fit": 0.8,
                                     "a-line": -1.1, "floral": -0.6}),
     "body_figure=rectangle": (0.14, {"straight fit": 1.4, "boxy top": 0.7, "belt": -1.2, "a-line": -1.0,
                                      "cropped": -0.5}),
     "body_figure=hourglass": (0.10, {"boxy top": 1.4, "straight fit": 0.5, "belt": -1.2, "slim top": -0.9}),
-    "body_figure=top_hourglass": (0.18, {"high neck": 1.3, "patterned top": 1.1, "light top": 0.7, "boxy top": 0.7,
+    "body_figure=top_hourglass": (0.18, {"high neck": 1.3, "patterned top": 1.1, "light top": 0.7,
+                                         "boxy top": 0.7,
                                          "v-neck": -1.0}),
-    "body_figure=round": (0.40, {"cropped": 1.4, "slim top": 1.2, "belt": 1.1, "stripes": 0.9, "large print": 0.6,
+    "body_figure=round": (0.40, {"cropped": 1.4, "slim top": 1.2, "belt": 1.1, "stripes": 0.9,
+                                 "large print": 0.6,
                                  "v-neck": -0.8, "dark top": -0.6}),
-    "body_figure=diamond": (0.36, {"cropped": 1.2, "slim top": 1.3, "belt": 1.2, "stripes": 0.7, "large print": 0.5,
+    "body_figure=diamond": (0.36, {"cropped": 1.2, "slim top": 1.3, "belt": 1.2, "stripes": 0.7,
+                                   "large print": 0.5,
                                    "v-neck": -0.6, "long layer": -0.8}),
     "skin_color=fair": (0.20, {"navy near face": 1.2, "burgundy near face": 1.2, "green near face": 1.0,
                                "pink near face": 0.7, "beige near face": -0.9, "mustard near face": -1.0}),
@@ -57,8 +65,10 @@ LABEL_RULES: dict[str, tuple[float, dict[str, float]]] = {
     "skin_color=dark": (0.20, {"white near face": 1.2, "mustard near face": 1.2, "lilac near face": 1.0,
                                "pink near face": 0.9, "black near face": -1.1, "brown near face": -1.1}),
     "hair_style=short_curls": (0.12, {"high neck": 1.3, "necklace": 0.9, "dotted": 0.8, "scarf": -0.8}),
-    "hair_style=middle_long_curls": (0.15, {"boat neck": 1.2, "floral": 1.1, "a-line": 0.7, "high neck": -0.8}),
-    "hair_style=long_curls": (0.15, {"v-neck": 1.1, "floral": 1.1, "maxi": 1.0, "scarf": -0.9, "high neck": -0.7}),
+    "hair_style=middle_long_curls": (0.15, {"boat neck": 1.2, "floral": 1.1, "a-line": 0.7,
+                                            "high neck": -0.8}),
+    "hair_style=long_curls": (0.15, {"v-neck": 1.1, "floral": 1.1, "maxi": 1.0, "scarf": -0.9,
+                                     "high neck": -0.7}),
     "hair_style=short_straight_hair": (0.13, {"high neck": 1.2, "tailored jacket": 1.1, "checked": 0.8,
                                               "scarf": 0.6, "floral": -0.7}),
     "hair_style=middle_long_straight_hair": (0.15, {"crew neck": 1.3, "stripes": 1.0, "tailored jacket": 0.7,
@@ -67,8 +77,10 @@ LABEL_RULES: dict[str, tuple[float, dict[str, float]]] = {
                                              "high neck": -0.8}),
     "hair_color=black": (0.20, {"red near face": 1.2, "white near face": 1.1, "green near face": 0.9,
                                 "brown near face": -1.0, "beige near face": -0.8}),
-    "hair_color=dark_brown": (0.20, {"burgundy near face": 1.1, "olive near face": 1.1, "green near face": 0.8,
-                                     "beige near face": 0.7, "black near face": -0.7, "grey near face": -0.7}),
+    "hair_color=dark_brown": (0.20, {"burgundy near face": 1.1, "olive near face": 1.1,
+                                     "green near face": 0.8,
+                                     "beige near face": 0.7, "black near face": -0.7,
+                                     "grey near face": -0.7}),
     "hair_color=light_brown": (0.18, {"beige near face": 1.1, "blue near face": 1.1, "pink near face": 0.8,
                                       "olive near face": 0.6, "black near face": -0.9}),
     "hair_color=ginger": (0.18, {"green near face": 1.4, "navy near face": 1.0, "olive near face": 0.8,
@@ -76,7 +88,8 @@ LABEL_RULES: dict[str, tuple[float, dict[str, float]]] = {
     "hair_color=golden": (0.18, {"blue near face": 1.3, "navy near face": 1.1, "pink near face": 0.8,
                                  "mustard near face": -1.3, "beige near face": -0.8}),
     "hair_color=grey_silver": (0.17, {"lilac near face": 1.3, "blue near face": 1.0, "grey near face": 0.9,
-                                      "black near face": 0.6, "beige near face": -0.9, "mustard near face": -0.9}),
+                                      "black near face": 0.6, "beige near face": -0.9,
+                                      "mustard near face": -0.9}),
     "height=high": (0.22, {"mini": 1.2, "cropped": 1.1, "ankle": 0.8, "flat shoes": 0.8, "maxi": -1.2}),
     "height=middle": (0.10, {"calf length": 1.2, "large print": 0.9, "ankle": 0.8, "flat shoes": 0.6,
                              "high heels": -0.8}),
@@ -133,17 +146,22 @@ class Traits:
         face = np.select([top, self.category == "scarf", outer], [1.0, 0.8, 0.7], 0.0)
         traits = {
             "slim bottom": low & (self.fit == "slim"), "light bottom": down * light + 0.6 * (one & light),
-            "patterned bottom": down * patterned + 0.6 * (one & patterned), "mini": low & (self.length == "mini"),
-            "a-line": skirt, "maxi": low & (self.length == "maxi"), "calf length": low & (self.length == "midi"),
+            "patterned bottom": down * patterned + 0.6 * (one & patterned),
+            "mini": low & (self.length == "mini"),
+            "a-line": skirt, "maxi": low & (self.length == "maxi"),
+            "calf length": low & (self.length == "midi"),
             "ankle": low & (self.length == "ankle"),
             "volume above": (up | outer) & (self.fit == "loose"), "boxy top": top & (self.fit == "loose"),
-            "slim top": top & (self.fit == "slim"), "straight fit": (top | down | outer) & (self.fit == "straight"),
+            "slim top": top & (self.fit == "slim"),
+            "straight fit": (top | down | outer) & (self.fit == "straight"),
             "tailored jacket": self.category == "blazer", "long layer": self.category == "coat",
             "patterned top": top & patterned, "plain top": top & ~patterned, "light top": top & light,
             "dark top": top & dark, "cropped": self.length == "cropped",
-            "v-neck": self.neck == "v-neck", "crew neck": self.neck == "crew", "boat neck": self.neck == "boat",
+            "v-neck": self.neck == "v-neck", "crew neck": self.neck == "crew",
+            "boat neck": self.neck == "boat",
             "high neck": self.neck == "high",
-            "stripes": (top | outer) & (self.pattern == "striped"), "floral": (top | down) & (self.pattern == "floral"),
+            "stripes": (top | outer) & (self.pattern == "striped"),
+            "floral": (top | down) & (self.pattern == "floral"),
             "dotted": (top | down) & (self.pattern == "dotted"),
             "checked": (top | down | outer) & (self.pattern == "checked"),
             "large print": (top | down | outer) & (self.scale == "large"),
@@ -174,7 +192,7 @@ def pad(outfits: Sequence[Sequence[int]]) -> np.ndarray:
 
 
 def rule_sums(w: Traits, rows: np.ndarray) -> np.ndarray:
-    """(n, 35) raw rule sums of padded outfits: item traits added up, plus the four traits of the whole outfit."""
+    """(n, 35) raw rule sums of padded outfits: item traits added up, and the whole outfit's traits."""
     there = rows >= 0
     total = (w.traits[rows] * there[..., None]).sum(1) @ rule_weights(w.trait_names)
     seen = there & (w.slot[rows] != "accessory")
@@ -187,7 +205,7 @@ def rule_sums(w: Traits, rows: np.ndarray) -> np.ndarray:
 
 
 def fit_labels(w: Traits, rows: np.ndarray) -> np.ndarray:
-    """(3, 35) mean, deviation and logit offset of each label over the sample's outfits: gives each its wanted share."""
+    """(3, 35) mean, deviation, logit offset of each label over the sample's outfits, for its wanted share."""
     sums = rule_sums(w, rows)
     mean, deviation = sums.mean(0), sums.std(0) + 1e-9
     logit = LABEL_SLOPE * (sums - mean) / deviation
@@ -213,10 +231,10 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
 def item_fit(w: Traits) -> np.ndarray:
     """(n_items, 35): how well each item alone suits each label, against the mean item of its category.
 
-    The label rules' item traits, signed by polarity, centred per category, unit deviation per label, cut at +-2.5.
+    The label rules' item traits, signed by polarity, centred per category, of unit deviation, cut at +-2.5.
     """
     effect = (w.traits @ rule_weights(w.trait_names)) * SIGN
-    light = np.abs(w.lightness - 0.5)  # a lone item has no spread: extreme colours serve high contrast, middling low
+    light = np.abs(w.lightness - 0.5)  # of a lone item, black and white
     for label, sign in (("color_contrast=high", 1.0), ("color_contrast=low", -1.0)):
         effect[:, LABELS.index(label)] = sign * light
     effect[:, LABELS.index("color_contrast=medium")] = -np.abs(light - 0.25)
@@ -252,7 +270,7 @@ def pair_scores(w: Traits) -> np.ndarray:
 
 
 def coherence(pairs: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """(n,) coherence of padded outfits: half the mean pair score, half the worst pair's (one clash spoils an outfit)."""
+    """(n,) coherence of padded outfits: half the mean, half the worst pair score."""
     there = rows >= 0
     both = there[:, :, None] & there[:, None] & ~np.eye(rows.shape[1], dtype=bool)
     scores = pairs[rows[:, :, None], rows[:, None]]

@@ -18,7 +18,7 @@ SEASONS = ("summer", "mid-season", "winter", "all-year")
 
 @dataclass(frozen=True)
 class Colour:
-    """A named colour: sRGB triple, lightness 0..1, warmth -1 (cool)..1 (warm), hue in degrees (None = neutral)."""
+    """A named colour: sRGB triple, lightness 0..1, warmth -1 (cool)..1, hue in degrees (None = neutral)."""
 
     rgb: tuple[int, int, int]
     lightness: float
@@ -51,7 +51,8 @@ PATTERN_WORDS = {
     "dotted": ("dotted", "polka dot"),
     "checked": ("checked", "plaid"),
 }
-BRANDS = ("Odile Fern", "Hartwell Row", "Calla Mire", "Bram & Wick", "Solveig Ash", "Maren Lowe", "Tilda Quay",
+BRANDS = ("Odile Fern", "Hartwell Row", "Calla Mire", "Bram & Wick", "Solveig Ash", "Maren Lowe",
+          "Tilda Quay",
           "Norrland Thread", "Petit Orage", "Vesper Lane", "Juniper Holt", "Ana Brisa")
 
 
@@ -76,38 +77,49 @@ class Category:
 _PLAIN = (1.0, 0.0, 0.0, 0.0, 0.0)
 _NECKS = ("v-neck", "crew", "boat", "high")
 CATEGORIES: dict[str, Category] = {
-    "coat": Category("outerwear", 1.1, 150, ("wool", "cashmere", "cotton"), (0.3, 0.4, 0.3), (0, 0.35, 0.65, 0),
+    "coat": Category("outerwear", 1.1, 150, ("wool", "cashmere", "cotton"), (0.3, 0.4, 0.3),
+                     (0, 0.35, 0.65, 0),
                      ("coat", "overcoat"), ("slim", "straight", "loose"), ("knee", "midi"), (), (),
                      (0.75, 0, 0, 0, 0.25)),
-    "blazer": Category("outerwear", 1.0, 95, ("wool", "linen", "cotton"), (0.1, 0.5, 0.4), (0.2, 0.3, 0.15, 0.35),
+    "blazer": Category("outerwear", 1.0, 95, ("wool", "linen", "cotton"), (0.1, 0.5, 0.4),
+                       (0.2, 0.3, 0.15, 0.35),
                        ("blazer", "tailored jacket"), ("slim", "straight", "loose"), (), (), (),
                        (0.65, 0.15, 0, 0, 0.2)),
     "cardigan": Category("outerwear", 1.0, 55, ("knit", "cashmere", "cotton"), (0.6, 0.35, 0.05),
-                         (0.05, 0.4, 0.35, 0.2), ("cardigan", "knit jacket"), ("slim", "straight", "loose"), (),
+                         (0.05, 0.4, 0.35, 0.2), ("cardigan", "knit jacket"), ("slim", "straight", "loose"),
+                         (),
                          ("v-neck", "crew"), (), (0.7, 0.2, 0.1, 0, 0)),
     "denim jacket": Category("outerwear", 0.7, 70, ("denim",), (0.95, 0.05, 0), (0.25, 0.5, 0, 0.25),
-                             ("denim jacket", "jean jacket"), ("slim", "straight", "loose"), ("cropped", "hip"), (),
+                             ("denim jacket", "jean jacket"), ("slim", "straight", "loose"),
+                             ("cropped", "hip"), (),
                              (), _PLAIN),
-    "blouse": Category("upper", 1.3, 48, ("silk", "viscose", "cotton"), (0.15, 0.5, 0.35), (0.3, 0.25, 0.1, 0.35),
+    "blouse": Category("upper", 1.3, 48, ("silk", "viscose", "cotton"), (0.15, 0.5, 0.35),
+                       (0.3, 0.25, 0.1, 0.35),
                        ("blouse", "blouse top"), ("slim", "straight", "loose"), (), _NECKS),
     "t-shirt": Category("upper", 1.3, 22, ("cotton", "jersey", "linen"), (0.9, 0.1, 0), (0.4, 0.2, 0, 0.4),
                         ("t-shirt", "tee"), ("slim", "straight", "loose"), (), ("v-neck", "crew", "boat")),
     "shirt": Category("upper", 1.2, 45, ("cotton", "linen", "silk"), (0.3, 0.5, 0.2), (0.3, 0.25, 0.1, 0.35),
                       ("shirt", "button-down shirt"), ("slim", "straight", "loose"), (), (), (),
                       (0.45, 0.25, 0.06, 0.06, 0.18)),
-    "sweater": Category("upper", 1.2, 60, ("knit", "wool", "cashmere"), (0.6, 0.35, 0.05), (0, 0.35, 0.6, 0.05),
+    "sweater": Category("upper", 1.2, 60, ("knit", "wool", "cashmere"), (0.6, 0.35, 0.05),
+                        (0, 0.35, 0.6, 0.05),
                         ("sweater", "jumper", "pullover"), ("slim", "straight", "loose"), (), _NECKS, (),
                         (0.6, 0.25, 0.05, 0.05, 0.05)),
-    "crop top": Category("upper", 0.8, 26, ("cotton", "jersey", "viscose"), (0.75, 0.25, 0), (0.7, 0.15, 0, 0.15),
-                         ("crop top", "cropped top"), ("slim", "loose"), ("cropped",), ("v-neck", "crew", "boat")),
+    "crop top": Category("upper", 0.8, 26, ("cotton", "jersey", "viscose"), (0.75, 0.25, 0),
+                         (0.7, 0.15, 0, 0.15),
+                         ("crop top", "cropped top"), ("slim", "loose"), ("cropped",),
+                         ("v-neck", "crew", "boat")),
     "dress": Category("onepiece", 2.6, 80, ("cotton", "silk", "viscose", "linen", "knit"), (0.3, 0.35, 0.35),
                       (0.4, 0.2, 0.15, 0.25), ("dress",), ("slim", "straight", "loose", "a-line"),
                       ("mini", "knee", "midi", "maxi"), _NECKS, (), (0.42, 0.13, 0.2, 0.13, 0.12)),
-    "jumpsuit": Category("onepiece", 0.9, 78, ("cotton", "viscose", "linen"), (0.4, 0.4, 0.2), (0.45, 0.25, 0, 0.3),
-                         ("jumpsuit", "all-in-one"), ("slim", "straight", "loose"), (), ("v-neck", "crew", "high")),
+    "jumpsuit": Category("onepiece", 0.9, 78, ("cotton", "viscose", "linen"), (0.4, 0.4, 0.2),
+                         (0.45, 0.25, 0, 0.3),
+                         ("jumpsuit", "all-in-one"), ("slim", "straight", "loose"), (),
+                         ("v-neck", "crew", "high")),
     "jeans": Category("bottom", 1.2, 65, ("denim",), (0.85, 0.15, 0), (0.1, 0.3, 0.2, 0.4), ("jeans",),
                       ("slim", "straight", "loose"), ("ankle", "full"), (), (), _PLAIN),
-    "trousers": Category("bottom", 1.3, 58, ("wool", "cotton", "linen"), (0.2, 0.45, 0.35), (0.25, 0.25, 0.2, 0.3),
+    "trousers": Category("bottom", 1.3, 58, ("wool", "cotton", "linen"), (0.2, 0.45, 0.35),
+                         (0.25, 0.25, 0.2, 0.3),
                          ("trousers", "pants"), ("slim", "straight", "loose"), ("ankle", "full"), (), (),
                          (0.68, 0.14, 0.02, 0.02, 0.14)),
     "skirt": Category("bottom", 1.4, 46, ("cotton", "silk", "wool", "denim"), (0.35, 0.4, 0.25),
@@ -124,7 +136,8 @@ CATEGORIES: dict[str, Category] = {
                          ("sneakers", "trainers"), (), (), (), ("flat",), _PLAIN),
     "boots": Category("shoes", 1.0, 120, ("leather", "suede"), (0.45, 0.4, 0.15), (0, 0.3, 0.7, 0),
                       ("boots", "ankle boots"), (), (), (), ("flat", "mid", "high"), _PLAIN),
-    "sandals": Category("shoes", 0.9, 55, ("leather", "suede"), (0.5, 0.3, 0.2), (0.95, 0.05, 0, 0), ("sandals",),
+    "sandals": Category("shoes", 0.9, 55, ("leather", "suede"), (0.5, 0.3, 0.2), (0.95, 0.05, 0, 0),
+                        ("sandals",),
                         (), (), (), ("flat", "mid"), _PLAIN),
     "tote": Category("bag", 0.9, 80, ("leather", "canvas"), (0.55, 0.4, 0.05), (0.2, 0.1, 0.05, 0.65),
                      ("tote", "tote bag"), (), (), (), (), (0.75, 0.13, 0.04, 0.03, 0.05)),
@@ -132,16 +145,19 @@ CATEGORIES: dict[str, Category] = {
                        ("clutch", "clutch bag"), (), (), (), (), (0.85, 0, 0.09, 0.06, 0)),
     "crossbody": Category("bag", 0.9, 70, ("leather", "suede"), (0.5, 0.45, 0.05), (0.15, 0.1, 0.05, 0.7),
                           ("crossbody bag", "shoulder bag"), (), (), (), (), (0.9, 0, 0, 0, 0.1)),
-    "scarf": Category("accessory", 0.9, 30, ("silk", "wool", "cashmere"), (0.4, 0.4, 0.2), (0.05, 0.35, 0.55, 0.05),
+    "scarf": Category("accessory", 0.9, 30, ("silk", "wool", "cashmere"), (0.4, 0.4, 0.2),
+                      (0.05, 0.35, 0.55, 0.05),
                       ("scarf",), (), (), (), (), (0.38, 0.17, 0.15, 0.12, 0.18)),
     "belt": Category("accessory", 0.8, 28, ("leather", "suede"), (0.4, 0.45, 0.15), (0, 0, 0, 1.0),
                      ("belt", "waist belt"), (), (), (), (), _PLAIN),
     "hat": Category("accessory", 0.7, 32, ("straw", "wool", "felt"), (0.6, 0.35, 0.05), (0.5, 0.1, 0.4, 0),
                     ("hat",), (), (), (), (), _PLAIN),
-    "necklace": Category("accessory", 0.8, 38, ("glass beads", "enamel", "stone"), (0.25, 0.35, 0.4), (0, 0, 0, 1.0),
+    "necklace": Category("accessory", 0.8, 38, ("glass beads", "enamel", "stone"), (0.25, 0.35, 0.4),
+                         (0, 0, 0, 1.0),
                          ("necklace",), (), (), (), (), _PLAIN),
 }
-_DEAR = {"silk": 1.35, "cashmere": 1.7, "wool": 1.2, "leather": 1.2, "linen": 1.1, "jersey": 0.9, "canvas": 0.8,
+_DEAR = {"silk": 1.35, "cashmere": 1.7, "wool": 1.2, "leather": 1.2, "linen": 1.1, "jersey": 0.9,
+         "canvas": 0.8,
          "cotton": 0.95, "viscose": 0.95}
 _WARM_ONLY = {"wool", "cashmere", "knit", "felt"}
 
@@ -165,11 +181,13 @@ def _make_item(item_id: str, category: str, rng: np.random.Generator) -> dict:
     kind = CATEGORIES[category]
     pick = lambda options: options[int(rng.integers(len(options)))]  # noqa: E731
     season = SEASONS[_draw(rng, kind.seasons)]
-    materials = tuple(m for m in kind.materials if not (season == "summer" and m in _WARM_ONLY)) or kind.materials
+    banned = _WARM_ONLY if season == "summer" else ()
+    materials = tuple(m for m in kind.materials if m not in banned) or kind.materials
     if category == "hat":
         materials = ("straw",) if season == "summer" else ("wool", "felt")
     material, pattern = pick(materials), PATTERNS[_draw(rng, kind.patterns)]
-    attributes = {"color": _colour(category, season, rng), "pattern": "plain" if material == "denim" else pattern}
+    attributes = {"color": _colour(category, season, rng),
+                  "pattern": "plain" if material == "denim" else pattern}
     if attributes["pattern"] != "plain":
         attributes["print scale"] = pick(("small", "large"))
     for name, options in (("length", kind.lengths), ("fit", kind.fits), ("neckline", kind.necklines),
@@ -180,9 +198,11 @@ def _make_item(item_id: str, category: str, rng: np.random.Generator) -> dict:
                    "formality": FORMALITY[_draw(rng, kind.formality)], "brand": pick(BRANDS)}
     price = kind.price * _DEAR.get(attributes["material"], 1.0) * (0.85, 1.0, 1.3)[
         FORMALITY.index(attributes["formality"])] * np.exp(rng.normal(0, 0.28))
-    return {"item_id": item_id, "title": _title(category, attributes, rng), "category": category, "slot": kind.slot,
+    return {"item_id": item_id, "title": _title(category, attributes, rng), "category": category,
+            "slot": kind.slot,
             "image": f"images/{item_id}.png", "attributes": attributes,
-            "price": float(np.round(price) - (0.05 if price > 20 else 0.01)), "in_stock": bool(rng.random() < 0.93)}
+            "price": float(np.round(price) - (0.05 if price > 20 else 0.01)),
+            "in_stock": bool(rng.random() < 0.93)}
 
 
 def _draw(rng: np.random.Generator, weights: tuple[float, ...]) -> int:
@@ -199,7 +219,8 @@ def _colour(category: str, season: str, rng: np.random.Generator) -> str:
     if CATEGORIES[category].slot in ("shoes", "bag") or category in ("belt", "coat", "blazer"):
         weights = weights * np.where(neutral, 1.7, 0.8)
     if "denim" in CATEGORIES[category].materials and len(CATEGORIES[category].materials) == 1:
-        denim = {"navy": 3.0, "blue": 3.5, "black": 1.5, "grey": 1.0, "white": 1.0, "olive": 0.4, "burgundy": 0.3,
+        denim = {"navy": 3.0, "blue": 3.5, "black": 1.5, "grey": 1.0, "white": 1.0, "olive": 0.4,
+                 "burgundy": 0.3,
                  "pink": 0.3}
         weights = np.array([denim.get(name, 0.05) for name in names])
     return names[_draw(rng, tuple(weights))]
@@ -213,7 +234,8 @@ def _title(category: str, a: dict[str, str], rng: np.random.Generator) -> str:
     if a.get("print scale") == "large" and rng.random() < 0.5:
         pattern = "bold " + pattern
     fit = {"slim": pick(("slim", "slim-fit", "fitted")), "straight": pick(("straight", "", "regular")),
-           "loose": pick(("loose", "oversized", "relaxed")), "a-line": pick(("A-line", "flared"))}.get(a.get("fit"), "")
+           "loose": pick(("loose", "oversized", "relaxed")),
+           "a-line": pick(("A-line", "flared"))}.get(a.get("fit"), "")
     length = a.get("length", "")
     length = {"knee": "knee-length", "full": "", "hip": "", "ankle": "ankle-length",
               "cropped": "" if "crop" in noun else "cropped"}.get(length, length)
