@@ -1,7 +1,7 @@
 """The paper's title encoder: an LSTM over a title's words, trained with a triplet loss (arXiv 2410.11327).
 
-Made of sentence-transformers' own modules (WordEmbeddings, LSTM, Pooling, Normalize) and its semi-hard triplet loss
-(FaceNet, CVPR 2015), so what is written is an ordinary sentence-transformers folder:
+Made of sentence-transformers' own modules (WordEmbeddings, LSTM, Pooling, Normalize) and its semi-hard triplet
+loss (FaceNet, CVPR 2015), so what is written is an ordinary sentence-transformers folder:
 
     train_title_lstm(titles, neighbour_pairs(users, items), "title-encoder")
     encoder = TextEncoder.from_pretrained("title-encoder")
@@ -36,8 +36,8 @@ POOL = 2000  # titles among which a held-out pair's second title is looked for
 
 
 def neighbour_pairs(users: np.ndarray, items: np.ndarray) -> np.ndarray:
-    """Items that one person chose one after the other: (m, 2) int64 rows. users, items (n,): training events, each
-    person's in time order. A pair of an item with itself is left out."""
+    """Items that one person chose one after the other: (m, 2) int64 rows. users, items (n,): training events,
+    each person's in time order. A pair of an item with itself is left out."""
     users, items = np.asarray(users), np.asarray(items, dtype=np.int64)
     order = np.argsort(users, kind="stable")
     users, items = users[order], items[order]
@@ -60,18 +60,18 @@ def train_title_lstm(
 ) -> History:
     """Train on `texts` (one a catalogue row) and write the encoder to the folder `out`.
 
-    In a batch each pair's two titles attract each other; all other titles in it, and half as many drawn at random from
-    the catalogue, repel them, the semi-hard ones first: further off than the partner, within the margin. Word vectors
-    start from those of `build_text_encoder` (tokenizer and latent semantic analysis of the same texts).
+    In a batch each pair's two titles attract each other; all other titles in it, and half as many drawn at
+    random from the catalogue, repel them, the semi-hard ones first: further off than the partner, within the
+    margin. Word vectors start from those of `build_text_encoder` (latent semantic analysis of the same texts).
 
     Args:
-        pairs: (n, 2) rows of items chosen by the same person next to each other in TRAINING (`neighbour_pairs`).
+        pairs: (n, 2) rows of items that one person chose next to each other in TRAINING (`neighbour_pairs`).
         dim: of the title vectors, even: two directions of dim / 2.
-        epochs: evaluations of the held-out pairs; the best one is kept. Together they make at most `max_steps` steps
-            and go at most `epochs` times through the pairs.
+        epochs: evaluations on held-out pairs, the best of which is kept. Together they make at most `max_steps`
+            steps and go at most `epochs` times through the pairs.
 
     Returns:
-        The history; "recall@10" is of a held-out pair's second title among up to 2,000 titles, given the first.
+        The history; "recall@10" is of a held-out pair's second title among 2,000 titles, given the first.
 
     Raises:
         DataError: fewer than 20 pairs of different titles.
@@ -82,7 +82,7 @@ def train_title_lstm(
     pairs = title_of[np.asarray(pairs, dtype=np.int64).reshape(-1, 2)]
     pairs = pairs[pairs[:, 0] != pairs[:, 1]]
     if len(pairs) < 20:
-        raise DataError(f"{len(pairs)} pairs of different titles; a title encoder needs 20 or more to learn from")
+        raise DataError(f"{len(pairs)} pairs of different titles; a title encoder needs 20 or more to learn")
     rng = np.random.default_rng(seed)
     pairs = rng.permutation(pairs)
     held = min(HELD_OUT, len(pairs) // 10)
@@ -114,7 +114,7 @@ def train_title_lstm(
         metric="recall@10",
         patience=2,
         seed=seed,
-        run_key={"texts": fingerprint_of(titles), "pairs": fingerprint_of(pairs.tolist()), "dim": dim, "steps": steps},
+        run_key={"data": fingerprint_of([titles, pairs.tolist()]), "dim": dim, "steps": steps},
         restart=restart,
     )
     model.encoder.cpu()
@@ -148,7 +148,8 @@ class _TripletModel(nn.Module):
         super().__init__()
         self.encoder = encoder
         distance = BatchHardTripletLossDistanceFunction.cosine_distance
-        self.triplet = [BatchSemiHardTripletLoss(encoder, distance, MARGIN)]  # in a list: its weights are ours
+        # in a list, because its weights are the encoder's
+        self.triplet = [BatchSemiHardTripletLoss(encoder, distance, MARGIN)]
 
     def forward(self, labels: Tensor, **features: Tensor) -> dict[str, Tensor]:
         vectors = self.encoder(features)["sentence_embedding"]
@@ -182,7 +183,8 @@ class _Batches:
             # A title in two pairs would repel itself: the later pair is left out.
             if int(one) not in label and int(other) not in label:
                 label[int(one)] = label[int(other)] = number
-        for number, row in enumerate(self.rng.integers(0, len(self.titles), len(pairs) // 2), start=len(pairs)):
+        drawn = self.rng.integers(0, len(self.titles), len(pairs) // 2)
+        for number, row in enumerate(drawn, start=len(pairs)):
             label.setdefault(int(row), number)
         features = self.words.preprocess([self.titles[row] for row in label])
         return {**features, "labels": torch.tensor(list(label.values()))}
