@@ -1,9 +1,9 @@
 """Pictures to vectors: any timm model, or a small one trained on the catalogue's own pictures.
 
-    encoder = ImageEncoder.from_pretrained("resnet18.a1_in1k")              # timm name, hub id or local folder
-    encoder = build_image_encoder(catalog, text_encoder, rows=train_rows)   # no weights needed
-    encoder.encode([picture, "shoe.jpg"])                                   # float32 (2, encoder.dim)
-    encoder.predict(["shoe.jpg"])["category"]                               # [{"boots": 0.9, "sneakers": 0.08, ...}]
+encoder = ImageEncoder.from_pretrained("resnet18.a1_in1k")         # timm name, hub id or local folder
+encoder = build_image_encoder(catalog, text_encoder, rows=train_rows)  # no weights needed
+encoder.encode([picture, "shoe.jpg"])                                   # float32 (2, encoder.dim)
+encoder.predict(["shoe.jpg"])["category"]                          # [{"boots": 0.9, "sneakers": 0.08}]
 """
 
 from __future__ import annotations
@@ -63,7 +63,11 @@ class AttributeHeads:
 
     @classmethod
     def fit(
-        cls, features: np.ndarray, values: dict[str, list[str]], codes: dict[str, np.ndarray], decay: float = 1e-4
+        cls,
+        features: np.ndarray,
+        values: dict[str, list[str]],
+        codes: dict[str, np.ndarray],
+        decay: float = 1e-4,
     ) -> AttributeHeads:
         """Multinomial logistic regression on frozen vectors, by L-BFGS.
 
@@ -144,8 +148,8 @@ class ImageEncoder:
         except (OSError, RuntimeError, ValueError, KeyError, SafetensorError) as error:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise ArtifactError(
-                f"image encoder {name!r}: cannot be loaded ({reason}); give a timm model name, a hub id or a folder "
-                "with config.json and model.safetensors, or leave it out to train the built-in encoder"
+                f"image encoder {name!r}: cannot be loaded ({reason}); give a timm name, a hub id or a folder with "
+                " config.json and model.safetensors, or leave it out to train the built-in encoder"
             ) from error
         return cls(model, None, heads, name, device)
 
@@ -180,7 +184,9 @@ class ImageEncoder:
         return vectors
 
     def predict(self, pictures: Sequence) -> dict[str, list[dict[str, float]]]:
-        """What pictures show: field ("category", "slot", attributes) -> per picture {value: probability}, best first.
+        """What pictures show: field -> per picture {value: probability}, best first.
+
+        Fields are "category", "slot" and the attributes the heads were fitted on.
 
         DataError when no heads were fitted (`fit_heads`).
         """
@@ -193,16 +199,16 @@ class ImageEncoder:
         found = {}
         for field, probabilities in self.heads.probabilities(features).items():
             names = self.heads.values[field]
-            found[field] = [
-                {names[i]: float(row[i]) for i in np.argsort(-row, kind="stable")} for row in probabilities
-            ]
+            found[field] = [{names[i]: float(row[i]) for i in np.argsort(-row, kind="stable")} for row in probabilities]
         return found
 
     def save_pretrained(self, path: str | Path) -> None:
         """Write a folder that timm loads as `local-dir:` (config.json, model.safetensors), and the heads."""
         path = Path(path)
         path.mkdir(parents=True, exist_ok=True)
-        config = {k: self.data_config[k] for k in ("input_size", "mean", "std", "interpolation", "crop_pct", "crop_mode")}
+        config = {
+            k: self.data_config[k] for k in ("input_size", "mean", "std", "interpolation", "crop_pct", "crop_mode")
+        }
         save_for_hf(self.model, path, safe_serialization=True, data_config=config)
         if self.heads is not None:
             self.heads.save(path)

@@ -1,8 +1,9 @@
 """The built-in image encoder: a small timm network trained from scratch on the catalogue's pictures.
 
-What the catalogue says of an item is what its picture should tell: category, slot and attributes (cross-entropy, unknown
-values masked) and its text (contrast with the text encoder's vectors, soft targets where texts are alike). Pictures are
-shifted, turned, lit and set on other backgrounds, so that drawings and cut-outs also teach something about photos.
+What the catalogue says of an item is what its picture should tell: category, slot and attributes (cross-entropy,
+unknown values masked) and its text (contrast with the text encoder's vectors, soft targets where texts are alike).
+Pictures are shifted, turned, lit and set on other backgrounds, so that drawings and cut-outs also teach something
+about photos.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ MOST_PICTURES = 20_000
 TEMPERATURE = 0.07
 
 
-def describe_items(catalog: Catalog, rows: np.ndarray, most: int = 60) -> tuple[dict[str, list[str]], dict[str, np.ndarray]]:
+def describe_items(
+    catalog: Catalog, rows: np.ndarray, most: int = 60
+) -> tuple[dict[str, list[str]], dict[str, np.ndarray]]:
     """What the items' own fields can teach: category, slot and every attribute with 2..`most` values.
 
     Returns:
@@ -61,7 +64,7 @@ def describe_items(catalog: Catalog, rows: np.ndarray, most: int = 60) -> tuple[
 
 
 def fit_heads(encoder: ImageEncoder, catalog: Catalog, rows: Sequence[int] | None = None, seed: int = 0) -> None:
-    """Give an encoder that has none its heads: logistic regressions on its frozen vectors of `rows` (training items)."""
+    """Give an encoder heads: logistic regressions on its frozen vectors of `rows` (training items)."""
     rows = _with_pictures(catalog, rows, seed)
     values, codes = describe_items(catalog, rows)
     features = encoder.encode([catalog.image_path(row) for row in rows])
@@ -131,7 +134,7 @@ def build_image_encoder(
 
 
 class _Task(nn.Module):
-    """The training targets on top of unit vectors (n, d): one linear head per field and a projection to texts."""
+    """The training targets on top of unit vectors (n, d): a linear head per field, a projection to texts."""
 
     def __init__(self, width: int, values: dict[str, list[str]], text_width: int):
         super().__init__()
@@ -178,7 +181,10 @@ def foreground_mask(picture: np.ndarray, tolerance: float = 0.1) -> np.ndarray:
 
 
 def augment(pictures: torch.Tensor, foreground: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Pictures (n, 3, S, S), white = 0, with masks (n, 1, S, S) -> the same things seen differently. Colours hardly move."""
+    """Pictures (n, 3, S, S), white = 0, with masks (n, 1, S, S) -> the same things seen differently.
+
+    Colours hardly move: they are what outfits are judged by.
+    """
     n, _, size, _ = pictures.shape
 
     def uniform(low: float, high: float, *shape: int) -> torch.Tensor:
@@ -190,7 +196,9 @@ def augment(pictures: torch.Tensor, foreground: torch.Tensor, generator: torch.G
     angle, scale = uniform(-0.25, 0.25), uniform(0.85, 1.25)
     flip = torch.where(uniform(0, 1) < 0.5, -1.0, 1.0)
     cos, sin = angle.cos() * scale, angle.sin() * scale
-    place = torch.stack([cos * flip, -sin, uniform(-0.12, 0.12), sin * flip, cos, uniform(-0.12, 0.12)], 1).view(n, 2, 3)
+    place = torch.stack([cos * flip, -sin, uniform(-0.12, 0.12), sin * flip, cos, uniform(-0.12, 0.12)], 1).view(
+        n, 2, 3
+    )
     grid = F.affine_grid(place, (n, 4, size, size), align_corners=False)
     moved = F.grid_sample(torch.cat([pictures, foreground], 1), grid, align_corners=False)
     seen, mask = moved[:, :3], moved[:, 3:]
@@ -201,7 +209,8 @@ def augment(pictures: torch.Tensor, foreground: torch.Tensor, generator: torch.G
     other = chance(0.5)
     seen = seen * mask + (1 - mask) * (other * background + (1 - other) * seen)
     # -2 is black, 0 is white: light scales the distance from black.
-    seen = (seen + 2) * (1 + light * chance(0.5) + uniform(-0.08, 0.08, 1, 1, 1)) * (1 + uniform(-0.04, 0.04, 3, 1, 1)) - 2
+    seen = (seen + 2) * (1 + light * chance(0.5) + uniform(-0.08, 0.08, 1, 1, 1))
+    seen = seen * (1 + uniform(-0.04, 0.04, 3, 1, 1)) - 2
     blurred = F.avg_pool2d(F.pad(seen, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
     blur = chance(0.3)
     seen = blur * blurred + (1 - blur) * seen
@@ -209,7 +218,7 @@ def augment(pictures: torch.Tensor, foreground: torch.Tensor, generator: torch.G
 
 
 def _epochs(n: int, batch_size: int, generator: torch.Generator):
-    """Batches of row numbers for ever, each epoch shuffled; every batch is full, so that batch norm sees enough."""
+    """Batches of row numbers for ever, each epoch shuffled; every batch is full."""
     left = torch.zeros(0, dtype=torch.int64)
     while True:
         while len(left) < batch_size:
@@ -224,7 +233,7 @@ def _with_pictures(catalog: Catalog, rows: Sequence[int] | None, seed: int) -> n
     has = catalog.column("image").is_valid().to_numpy()[rows]
     rows = rows[has]
     if not len(rows):
-        raise DataError("no item has a picture: an image encoder needs pictures; give image paths in items.parquet")
+        raise DataError("no item has a picture: give image paths in items.parquet")
     if len(rows) > MOST_PICTURES:
         rows = np.sort(np.random.default_rng(seed).choice(rows, MOST_PICTURES, replace=False))
     return rows

@@ -1,8 +1,8 @@
 """Titles to vectors: any sentence-transformers model, or one fitted on the catalogue's own texts in seconds.
 
-    encoder = TextEncoder.from_pretrained("sentence-transformers/all-MiniLM-L6-v2")   # hub id or local folder
-    encoder = build_text_encoder(catalog.texts(train_rows))                           # no weights needed
-    encoder.encode(["red linen dress"])                                               # float32 (1, encoder.dim)
+encoder = TextEncoder.from_pretrained("sentence-transformers/all-MiniLM-L6-v2")  # hub id or folder
+encoder = build_text_encoder(catalog.texts(train_rows))                    # no weights needed
+encoder.encode(["red linen dress"])                                         # float32 (1, encoder.dim)
 """
 
 from __future__ import annotations
@@ -175,7 +175,9 @@ def build_text_encoder(
     rows = idf[:, None] * directions
     rows[found_in == 0] = 0
     weights = torch.from_numpy(np.ascontiguousarray(rows, np.float32))
-    return TextEncoder(SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_weights=weights)], device="cpu"))
+    return TextEncoder(
+        SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_weights=weights)], device="cpu")
+    )
 
 
 def _fit_tokenizer(texts: list[str], vocabulary: int, min_count: int) -> Tokenizer:
