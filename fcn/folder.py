@@ -71,9 +71,7 @@ class DataFolder:
         DataError lists every problem of every file.
         """
         if images not in IMAGE_CHECKS:
-            raise DataError(
-                Problem(None, None, "images", images, "unknown check", f"use one of {IMAGE_CHECKS}")
-            )
+            raise DataError(Problem(None, None, "images", images, "unknown check", f"use one of {IMAGE_CHECKS}"))
         self = cls()
         self.path = Path(path)
         if not self.path.is_dir():
@@ -142,9 +140,7 @@ class DataFolder:
             bad |= validate.check_labels(table, PEOPLE, "profile", self.vocabulary, report, on_outfit=False)
         self.people = self._drop(table, bad, PEOPLE)
 
-    def _open_interactions(
-        self, table: pa.Table | None, kept: np.ndarray, skip_bad: bool, report: Report
-    ) -> None:
+    def _open_interactions(self, table: pa.Table | None, kept: np.ndarray, skip_bad: bool, report: Report) -> None:
         self.interactions = None
         known = flat(self.people.column("user_id")) if self.people is not None else pa.array([], pa.string())
         self._user_ids = known
@@ -158,7 +154,7 @@ class DataFolder:
         bad |= validate.check_times(table, INTERACTIONS, report)
 
         values, codes = validate.uniques(table.column("item_id"))
-        place = np.append(self._item_rows(values), -1)  # the last is for null
+        place = np.append(self._item_rows(values), np.int32(-2))  # the last is for null
         item = self._check_items(
             INTERACTIONS,
             "item_id",
@@ -214,8 +210,8 @@ class DataFolder:
         A reference to an item that breaks a rule of its own is listed only where rows are left out: mending
         the item mends it.
         """
-        rows = np.append(kept, np.int32(-1))[codes]
-        at = np.flatnonzero(codes < 0)
+        rows = np.append(kept, np.array([-1, -1], np.int32))[codes]
+        at = np.flatnonzero(codes == -1)  # not those that are null, which has been reported
         found = flat(values.take(pa.array(at[: reading.LISTED])))
         remedy = "add the item to items.parquet or drop the row"
         report.rows(file, parents[at], field, found, "no such item in items.parquet", remedy)
@@ -274,9 +270,7 @@ class DataFolder:
         table = tables.get(name)
         if table is None:
             there = [known for known, one in tables.items() if one is not None]
-            raise DataError(
-                Problem(str(self.path), None, None, name, "no such table here", nearest(name, there))
-            )
+            raise DataError(Problem(str(self.path), None, None, name, "no such table here", nearest(name, there)))
         if name == "items":
             pairs = pa.list_(pa.struct([("key", pa.string()), ("value", pa.string())]))
             column = table.column("attributes").cast(pairs)
@@ -377,17 +371,13 @@ def _refuse_foreign(path: Path) -> None:
     except (OSError, ValueError, TypeError, KeyError):
         pass
     message = "exists and is not a data set folder"
-    raise DataError(
-        Problem(str(path), None, None, None, message, "choose another path, or move it away yourself")
-    )
+    raise DataError(Problem(str(path), None, None, None, message, "choose another path, or move it away yourself"))
 
 
 def _outfits_table(outfits: Iterable[Outfit]) -> pa.Table:
     outfits = list(outfits)
     schema = SCHEMAS[OUTFITS]
-    return pa.table(
-        {name: [getattr(outfit, name) for outfit in outfits] for name in schema.names}, _nullable(schema)
-    )
+    return pa.table({name: [getattr(outfit, name) for outfit in outfits] for name in schema.names}, _nullable(schema))
 
 
 def _people_table(people: Mapping[str, Profile]) -> pa.Table:

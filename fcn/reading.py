@@ -50,9 +50,7 @@ class Report:
         if len(rows) > LISTED:
             what, how = message if isinstance(message, str) else "same fault", "as above"
             rest = len(rows) - LISTED
-            self.problems.append(
-                Problem(file, None, field, None, f"{what}, in {rest:,} more rows", how, rest)
-            )
+            self.problems.append(Problem(file, None, field, None, f"{what}, in {rest:,} more rows", how, rest))
 
 
 def as_mask(values: pa.Array | pa.ChunkedArray) -> np.ndarray:
@@ -71,9 +69,7 @@ def read_info(folder: Path, report: Report) -> tuple[dict, LabelVocabulary] | No
         report.add(INFO, None, None, "missing file", remedy)
         return None
     except (OSError, ValueError, RecursionError) as error:
-        report.add(
-            INFO, None, None, f"not readable as JSON ({str(error)[:200]})", "write it again as JSON in UTF-8"
-        )
+        report.add(INFO, None, None, f"not readable as JSON ({str(error)[:200]})", "write it again as JSON in UTF-8")
         return None
     return check_info(info, report)
 
@@ -114,16 +110,15 @@ def read_table(folder: Path, file: str, report: Report) -> pa.Table | None:
     schema = SCHEMAS[file]
     path = folder / file
     if not path.is_file():
-        report.add(
-            file, None, None, "missing file", "make the folder again with its prepare.py or write_folder"
-        )
+        report.add(file, None, None, "missing file", "make the folder again with its prepare.py or write_folder")
         return None
     if path.stat().st_size == 0:
         report.add(file, None, None, "0 bytes", "copy it again from where it is whole, or write it again")
         return None
     try:
-        with pq.ParquetFile(path, memory_map=True, read_dictionary=list(REPEATED[file])) as parquet:
-            names = parquet.schema_arrow.names
+        names = pq.read_schema(path).names
+        repeated = [name for name in REPEATED[file] if name in names]
+        with pq.ParquetFile(path, memory_map=True, read_dictionary=repeated) as parquet:
             missing = [name for name in schema.names if name not in names]
             for name in missing:
                 extra = [other for other in names if other not in schema.names]
@@ -172,9 +167,7 @@ def convert(column: pa.ChunkedArray, file: str, field: pa.Field, report: Report)
         column.validate(full=True)  # also finds text that is not UTF-8 and broken dictionaries
     except pa.ArrowException as error:
         reason = str(error).splitlines()[0][:200]
-        report.add(
-            file, field.name, None, f"damaged values ({reason})", "write text as UTF-8; write the file again"
-        )
+        report.add(file, field.name, None, f"damaged values ({reason})", "write text as UTF-8; write the file again")
         return None
     if not _fits(inner, wanted):
         remedy = f"cast the column to {wanted} and write the file again"
@@ -204,13 +197,9 @@ def _fits(given: pa.DataType, wanted: pa.DataType) -> bool:
     if kinds.is_string(wanted):
         return kinds.is_string(given) or kinds.is_large_string(given) or kinds.is_string_view(given)
     if kinds.is_list(wanted):
-        return (kinds.is_list(given) or kinds.is_large_list(given)) and _fits(
-            given.value_type, wanted.value_type
-        )
+        return (kinds.is_list(given) or kinds.is_large_list(given)) and _fits(given.value_type, wanted.value_type)
     if kinds.is_map(wanted):
-        return (
-            kinds.is_map(given) and _fits(given.key_type, pa.string()) and _fits(given.item_type, pa.string())
-        )
+        return kinds.is_map(given) and _fits(given.key_type, pa.string()) and _fits(given.item_type, pa.string())
     if kinds.is_timestamp(wanted):
         return kinds.is_timestamp(given) or kinds.is_integer(given)
     if kinds.is_floating(wanted):
