@@ -84,7 +84,7 @@ class FashionCognitiveNetwork(nn.Module):
         super().__init__()
         if config.head not in HEADS:
             raise ValueError(f"head must be one of {HEADS}, got {config.head!r}")
-        self.config = config
+        self.settings = config  # not `config`: the Trainer would write into it
         self.register_buffer("scale", torch.ones(config.in_dim))  # of the features' columns
         self.encoder = OutfitEncoder(config.in_dim, config.hidden, config.filters, config.widths, config.dropout)
         self.pairs = PairEncoder(config.hidden, config.pair_dim, config.dropout)
@@ -140,7 +140,8 @@ class FashionCognitiveNetwork(nn.Module):
                 losses.append(self.label_loss(logits, labels[known]) / labels.shape[1])
         if coherent is not None:
             losses.append(
-                self.config.coherence_weight * F.binary_cross_entropy_with_logits(result["coherence_logits"], coherent)
+                self.settings.coherence_weight
+                * F.binary_cross_entropy_with_logits(result["coherence_logits"], coherent)
             )
         if losses:
             result["loss"] = torch.stack(losses).sum()

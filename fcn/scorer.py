@@ -28,7 +28,7 @@ from fcn.images import open_image
 from fcn.label_graph import LabelGraph
 from fcn.model import FashionCognitiveNetwork, FCNConfig
 from fcn.outfits import canonical, canonical_ranks, pad
-from fcn.types import Item, LabelVocabulary, Outfit, Profile
+from fcn.types import SLOTS, Item, LabelVocabulary, Outfit, Profile
 
 if TYPE_CHECKING:
     from fcn.explain import Explanation
@@ -147,10 +147,10 @@ class OutfitScorer:
         return self
 
     def _attach(self, catalog: Catalog, features: np.ndarray) -> None:
-        if features.shape != (len(catalog), self.model.config.in_dim):
+        if features.shape != (len(catalog), self.model.settings.in_dim):
             raise ArtifactError(
                 f"{len(catalog)} items need features of shape ({len(catalog)}, "
-                f"{self.model.config.in_dim}), found {features.shape}; train the model again"
+                f"{self.model.settings.in_dim}), found {features.shape}; train the model again"
             )
         self.catalog, self.features, self.ranks = catalog, features, canonical_ranks(catalog)
 
@@ -317,11 +317,10 @@ class Wardrobe:
         self.foreign = [item for item, _ in foreign]
         self.extra = np.zeros((0, self.features.shape[1]), np.float32)
         if foreign:
-            self.extra = scorer.encoder.encode_items(
+            self.extra, seen = scorer.encoder.encode_items(
                 [item if picture is None else picture for item, picture in foreign], self.catalog.root
             )
-            # a picture's slot is what the encoder takes it for
-            slots = self.extra[:, scorer.encoder.slices["slot"]].argmax(1)
+            slots = np.array([SLOTS.index(item.slot) for item in seen])  # a picture's is told from its look
             self.foreign_slots = slots
             keys = [item.item_id for item, _ in foreign]
             self.ranks = np.concatenate([self.ranks, self._foreign_ranks(slots, keys)])

@@ -249,7 +249,7 @@ def forward_all(model: FashionCognitiveNetwork, features: np.ndarray, rows: np.n
         for name, values in parts.items():
             values.append(answer[name].float().cpu().numpy())
     shapes = {
-        "label_logits": (0, len(model.config.labels)),
+        "label_logits": (0, len(model.settings.labels)),
         "coherence_logits": (0,),
         "embedding": (0, model.out_dim),
     }
@@ -343,7 +343,7 @@ def save(
         draw_curves(history.rows, folder_path / "curves.png")
 
     config = {
-        "model": model.config.to_json(),
+        "model": model.settings.to_json(),
         "label_groups": folder.vocabulary.to_json(),
         "calibration": calibration.to_json(),
         "base_rates": prevalence.tolist(),

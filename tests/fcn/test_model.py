@@ -53,7 +53,7 @@ def test_padding_and_company_do_not_matter():
 def test_config_round_trip_and_state(tmp_path):
     model = network()
     again = FashionCognitiveNetwork(
-        FCNConfig.from_json(model.config.to_json()),
+        FCNConfig.from_json(model.settings.to_json()),
         LabelGraph.from_labels(LABELS, np.array([[1, 1, 0], [0, 1, 1]])),
         torch.zeros(3, 5),
     )

@@ -1,0 +1,98 @@
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from fcn import DataError, DataFolder, OutfitScorer
+from fcn.label_graph import LabelGraph
+from fcn.train import Splits, TrainOptions, item_encoder, train
+
+
+def test_the_run_leaves_a_model_and_its_report(tiny_run, small_sample):
+    out, report = tiny_run
+    names = {p.name for p in out.iterdir()}
+    assert {
+        "artifact.json",
+        "model.safetensors",
+        "metrics.json",
+        "history.json",
+        "curves.png",
+        "items.parquet",
+    } <= names
+    assert "checkpoints" not in names
+    assert json.loads((out / "metrics.json").read_text()) == report
+    wanted = {"map", "cf1", "of1", "of1_top3", "coherence_auc", "fitb", "ece"}
+    for split in ("val", "test"):
+        assert wanted <= set(report[split]) and {"map", "cf1"} <= set(report["prior"][split])
+    assert report["made"] is True and report["seed"] == 0
+    assert len(json.loads((out / "history.json").read_text())["rows"]) == 2
+
+
+def test_the_prior_ranks_every_outfit_alike(tiny_run, small_sample):
+    test = Splits.read(DataFolder.open(small_sample)).test
+    share = test.targets.mean(0)
+    assert tiny_run[1]["prior"]["test"]["map"] == pytest.approx(share[share > 0].mean())
+
+
+def test_training_data_alone_shape_graph_and_encoders(small_sample, tiny_image_encoder, tmp_path):
+    """Other outfits and other titles in the test split: graph, base rates and encoders stay the same."""
+    other = tmp_path / "other"
+    shutil.copytree(small_sample, other)
+    outfits = pq.read_table(other / "outfits.parquet").to_pylist()
+    worn = {i for o in outfits if o["split"] != "test" for i in o["item_ids"]}
+    for outfit in outfits:
+        if outfit["split"] == "test":
+            outfit["labels"] = ["height=low"]
+    schema = pq.read_schema(other / "outfits.parquet")
+    pq.write_table(pq.read_table(other / "outfits.parquet").from_pylist(outfits, schema), other / "outfits.parquet")
+    items = pq.read_table(other / "items.parquet").to_pylist()
+    for item in items:
+        if item["item_id"] not in worn:
+            item["title"] = "an altogether unheard-of zyzzyva"
+    table = pq.read_table(other / "items.parquet")
+    pq.write_table(table.from_pylist(items, table.schema), other / "items.parquet")
+    found = []
+    for data in (small_sample, other):
+        folder = DataFolder.open(data)
+        splits = Splits.read(folder)
+        graph = LabelGraph.from_labels(folder.vocabulary.outfit_labels, splits.train.targets)
+        options = TrainOptions(data, tmp_path / data.name, image_encoder=str(tiny_image_encoder))
+        found.append((graph.to_json(), item_encoder(options, folder, splits.train).fingerprint))
+    assert found[0] == found[1]
+
+
+def test_a_folder_without_outfits_or_labels_is_refused(toy_folder, tmp_path):
+    (toy_folder / "outfits.parquet").unlink()
+    with pytest.raises(DataError, match=r"outfits\.parquet"):
+        train(TrainOptions(toy_folder, tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_killed_runs_resume(small_sample, tiny_image_encoder, tmp_path, repo_root):
+    """SIGKILL once there is a checkpoint; the same command then goes on from it and finishes."""
+    out = tmp_path / "fcn"
+    command = [sys.executable, str(repo_root / "train_fcn.py"), "--data", str(small_sample), "--out", str(out)]
+    command += ["--image-encoder", str(tiny_image_encoder), "--epochs", "12", "--batch-size", "16"]
+    run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ)
+    deadline = time.monotonic() + 60
+    while not list(out.glob("checkpoints/checkpoint-*/complete.json")):
+        assert run.poll() is None and time.monotonic() < deadline, "no checkpoint was written"
+        time.sleep(0.02)
+    run.send_signal(signal.SIGKILL)
+    run.wait()
+    assert not (out / "artifact.json").exists()
+    again = subprocess.run(command, capture_output=True, text=True, env=os.environ)
+    assert again.returncode == 0, again.stderr
+    assert "resuming from" in again.stdout + again.stderr
+    epochs = [row["epoch"] for row in json.loads((out / "history.json").read_text())["rows"]]
+    assert epochs == list(range(1, len(epochs) + 1))
+    assert np.isfinite(
+        OutfitScorer.from_pretrained(out).score([DataFolder.open(small_sample).catalog[0].item_id]).score
+    )
