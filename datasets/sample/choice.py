@@ -119,14 +119,14 @@ class Choice:
 _SLOT_WORDS = {"outerwear": ("jacket", "something warm to wear over"), "upper": ("top", "nice top"),
                "bottom": ("bottoms",), "shoes": ("shoes", "pair of shoes"), "bag": ("bag", "handbag"),
                "accessory": ("accessory", "accessories")}
-_FOR = {"wedding": ("for a wedding", "wedding guest"), "work": ("for work", "for the office"),
-        "party": ("for a party", "party"), "everyday": ("for every day", "comfy"),
-        "vacation": ("for vacation", "for the beach holiday"), "date": ("for a date", "date night"),
-        "formal affair": ("for a gala", "black tie")}
+_FOR = {"wedding": ("for a wedding", "to wear as a wedding guest"), "work": ("for work", "for the office"),
+        "party": ("for a party", "for a night out"), "everyday": ("for every day", "comfy and casual"),
+        "vacation": ("for vacation", "for a beach holiday"), "date": ("for a date", "for date night"),
+        "formal affair": ("for a gala", "for a black tie evening")}
 
 
-def make_intent(choice: Choice, person: int, timestamp: int, rng: np.random.Generator) -> tuple[Intent,
-                                                                                                str | None]:
+def make_intent(choice: Choice, person: int, timestamp: int, rng: np.random.Generator
+                ) -> tuple[Intent, str | None]:
     """An intention and the search query that voices it (None for the 40% who only browse)."""
     people, month = choice.people, month_of(timestamp)
     season_chance = {"vacation": 0.22 if month in (4, 5, 6, 7) else 0.06}
