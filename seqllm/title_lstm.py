@@ -5,6 +5,9 @@ loss (FaceNet, CVPR 2015), so what is written is an ordinary sentence-transforme
 
     train_title_lstm(titles, neighbour_pairs(users, items), "title-encoder")
     encoder = TextEncoder.from_pretrained("title-encoder")
+
+The paper's choice, not the default: with it the frozen recency-weighted mean of titles ranks Amazon Clothing worse
+(NDCG@10 .018 after 240 steps, .009 untrained) than with `build_text_encoder` (.026).
 """
 
 from __future__ import annotations
