@@ -61,7 +61,10 @@ def main() -> int:
         ("prior (test)", report["prior"].get("test")),
     ):
         if row:
-            print(f"{title:12}" + "".join(f"{row[name]:15.3f}" for name in names))
+            print(
+                f"{title:12}"
+                + "".join(f"{'-' if row[name] is None else format(row[name], '.3f'):>15}" for name in names)
+            )
     if report["made"]:
         print("the data are made, not real: these figures say nothing about real outfits")
     for split, labels in report["absent_labels"].items():

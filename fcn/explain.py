@@ -9,8 +9,9 @@ import numpy as np
 
 from fcn.errors import DataError, Problem, nearest
 from fcn.outfits import pad
-from fcn.scorer import Evidence, OutfitResult, Wardrobe
+from fcn.scorer import Evidence, OutfitResult
 from fcn.types import SLOTS
+from fcn.wardrobe import Wardrobe
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def explain(
 ) -> Explanation:
     """See OutfitResult.explain. DataError when `item` is not in the outfit."""
     scorer, profile = result._scorer, result._profile
-    wardrobe = Wardrobe(scorer, [result._outfit])
+    wardrobe = scorer.wardrobe([result._outfit])
     rows, names = wardrobe.rows[0], wardrobe.names[0]
     if item is not None and item not in names:
         raise DataError(Problem(None, None, "item", item, "not in the outfit", nearest(item, names)))
@@ -156,7 +157,7 @@ def draw_card(result: OutfitResult, explanation: Explanation, path: str | Path) 
 
     from fcn.images import open_image
 
-    wardrobe = Wardrobe(result._scorer, [result._outfit])
+    wardrobe = result._scorer.wardrobe([result._outfit])
     figure = Figure(figsize=(9, 5.5), layout="constrained")
     strip, bars = figure.subfigures(2, 1, height_ratios=(3, 2))
     for axis, row, name, piece in zip(

@@ -26,7 +26,7 @@ class FCNConfig:
     widths: tuple[int, ...] = (1, 2, 3, 4)
     pair_dim: int = 64
     gcn_hidden: int = 256
-    dropout: float = 0.2
+    dropout: float = 0.0
     coherence_weight: float = 1.0
 
     def to_json(self) -> dict:

@@ -203,7 +203,7 @@ class TrainingCollator:
         features: np.ndarray,
         modalities: Modalities,
         corruptions: int = 2,
-        item_dropout: float = 0.3,
+        item_dropout: float = 0.15,
         image_dropout: float = 0.1,
         text_dropout: float = 0.1,
     ):

@@ -7,38 +7,31 @@ print(result.score, result.coherence, result.personal, result.explain())
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from PIL import Image
 
 from fcn.artifacts import load_artifact
 from fcn.calibration import Calibration, sigmoid
 from fcn.catalog import Catalog
-from fcn.errors import ArtifactError, DataError, Problem
+from fcn.errors import ArtifactError
+from fcn.evaluate import forward_rows
 from fcn.features import FeatureStore, ItemEncoder
 from fcn.folder import DataFolder
-from fcn.images import open_image
 from fcn.label_graph import LabelGraph
 from fcn.model import FashionCognitiveNetwork, FCNConfig
-from fcn.outfits import canonical, canonical_ranks, pad
-from fcn.types import SLOTS, Item, LabelVocabulary, Outfit, Profile
+from fcn.outfits import canonical_ranks, pad
+from fcn.types import LabelVocabulary, Outfit, Profile
+from fcn.wardrobe import Piece, Wardrobe, pieces_of
 
 if TYPE_CHECKING:
     from fcn.explain import Explanation
 
 KIND = "fcn"
-BATCH = 512
 FLOOR = 1e-4  # probabilities are kept this far from 0 and 1 before their log-odds are taken
-PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
-
-Piece = str | os.PathLike | Image.Image | Item
 
 
 @dataclass(frozen=True)
@@ -172,8 +165,8 @@ class OutfitScorer:
             and len(outfit) > 0
             and all(isinstance(o, list | tuple | Outfit) for o in outfit)
         )
-        outfits = [_pieces(o) for o in (outfit if many else [outfit])]
-        wardrobe = Wardrobe(self, outfits)
+        outfits = [pieces_of(o) for o in (outfit if many else [outfit])]
+        wardrobe = self.wardrobe(outfits)
         judged = self.judge(wardrobe, pad(wardrobe.rows), profile)
         labels = judged.labels.tolist()
         results = [
@@ -196,13 +189,17 @@ class OutfitScorer:
     def label_posterior(self, outfits: Sequence[Sequence[Piece]]) -> np.ndarray:
         """Calibrated label probabilities, float64 (n, C); columns are `labels`. Single items are outfits,
         too."""
-        wardrobe = Wardrobe(self, [_pieces(o) for o in outfits])
+        wardrobe = self.wardrobe([pieces_of(o) for o in outfits])
         return self.judge(wardrobe, pad(wardrobe.rows), Profile()).labels
 
     def embed(self, outfits: Sequence[Sequence[Piece]]) -> np.ndarray:
         """Outfit embeddings, float32 (n, D_outfit)."""
-        wardrobe = Wardrobe(self, [_pieces(o) for o in outfits])
+        wardrobe = self.wardrobe([pieces_of(o) for o in outfits])
         return self._forward(wardrobe, pad(wardrobe.rows))["embedding"]
+
+    def wardrobe(self, outfits: Sequence[tuple[Piece, ...]]) -> Wardrobe:
+        """The scorer's catalogue with the outfits' foreign pieces added."""
+        return Wardrobe(self.encoder, self.catalog, self.features, self.ranks, outfits)
 
     def judge(self, wardrobe: Wardrobe, rows: np.ndarray, profile: Profile) -> Judgement:
         """Scores of padded (n, T) rows of a wardrobe, any order."""
@@ -231,21 +228,8 @@ class OutfitScorer:
         lift = np.log(p / (1 - p)) - np.log(base / (1 - base))
         return lift if self.vocabulary.polarity_of(label) == "suits" else -lift
 
-    @torch.no_grad()
     def _forward(self, wardrobe: Wardrobe, rows: np.ndarray) -> dict[str, np.ndarray]:
-        parts: dict[str, list[np.ndarray]] = {"label_logits": [], "coherence_logits": [], "embedding": []}
-        device = next(self.model.parameters()).device
-        for start in range(0, len(rows), BATCH):
-            features, mask = wardrobe.gather(rows[start : start + BATCH])
-            answer = self.model(features.to(device), mask.to(device))
-            for name, values in parts.items():
-                values.append(answer[name].float().cpu().numpy())
-        empty = {
-            "label_logits": (0, len(self.labels)),
-            "coherence_logits": (0,),
-            "embedding": (0, self.model.out_dim),
-        }
-        return {k: np.concatenate(v) if v else np.zeros(empty[k], np.float32) for k, v in parts.items()}
+        return forward_rows(self.model, rows, wardrobe.gather)
 
     def _profile(self, profile: Profile | str | None) -> Profile:
         profile = Profile.parse(profile) if isinstance(profile, str) else profile or Profile()
@@ -281,119 +265,3 @@ class Judgement:
     personal: np.ndarray
     labels: np.ndarray
     effects: np.ndarray
-
-
-class Wardrobe:
-    """The scorer's catalogue and, after it, the foreign pieces of some outfits, all named by row numbers.
-
-    rows: per outfit its row numbers, in the order given; names: per outfit an id, a path or "picture N" for
-    each.
-    """
-
-    def __init__(self, scorer: OutfitScorer, outfits: Sequence[Sequence[Piece]]):
-        self.catalog, self.features, self.ranks = scorer.catalog, scorer.features, scorer.ranks
-        foreign: list[tuple[Item, Image.Image | None]] = []
-        self.rows: list[np.ndarray] = []
-        self.names: list[list[str]] = []
-        ids = {p for outfit in outfits for p in outfit if isinstance(p, str) and not _is_picture_path(p, self.catalog)}
-        known = dict(zip(ids, self.catalog.rows(list(ids)).tolist(), strict=True)) if ids else {}
-        for outfit in outfits:
-            if len(outfit) == 0:
-                raise DataError(
-                    Problem(None, None, "outfit", None, "an outfit without items", "give at least one item")
-                )
-            rows, names = [], []
-            for place, piece in enumerate(outfit):
-                if isinstance(piece, str) and piece in known:
-                    rows.append(known[piece])
-                    names.append(piece)
-                    continue
-                item, picture, name = _foreign(piece, place)
-                rows.append(len(self.catalog) + len(foreign))
-                names.append(name)
-                foreign.append((item, picture))
-            self.rows.append(np.array(rows, dtype=np.int64))
-            self.names.append(names)
-        self.foreign = [item for item, _ in foreign]
-        self.extra = np.zeros((0, self.features.shape[1]), np.float32)
-        if foreign:
-            self.extra, seen = scorer.encoder.encode_items(
-                [item if picture is None else picture for item, picture in foreign], self.catalog.root
-            )
-            slots = np.array([SLOTS.index(item.slot) for item in seen])  # a picture's is told from its look
-            self.foreign_slots = slots
-            keys = [item.item_id for item, _ in foreign]
-            self.ranks = np.concatenate([self.ranks, self._foreign_ranks(slots, keys)])
-
-    def slot(self, row: int) -> int:
-        """Slot code of a row."""
-        return (
-            int(self.catalog.slots[row])
-            if row < len(self.catalog)
-            else int(self.foreign_slots[row - len(self.catalog)])
-        )
-
-    def title(self, row: int) -> str:
-        return self.catalog[row].title if row < len(self.catalog) else self.foreign[row - len(self.catalog)].title
-
-    def gather(self, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-        """Padded (n, T) rows, any order -> features (n, T, D) in canonical order, mask (n, T)."""
-        rows = canonical(rows, self.ranks)
-        mask = rows >= 0
-        batch = np.zeros((*rows.shape, self.features.shape[1]), dtype=np.float32)
-        own, other = mask & (rows < len(self.catalog)), rows >= len(self.catalog)
-        batch[own] = self.features[rows[own]]
-        batch[other] = self.extra[rows[other] - len(self.catalog)]
-        return torch.from_numpy(batch), torch.from_numpy(mask)
-
-    def _foreign_ranks(self, slots: np.ndarray, keys: list[str]) -> np.ndarray:
-        """Ranks between the catalogue's own: where (slot, key) would stand if it were a row of the
-        catalogue."""
-        order = np.argsort(self.ranks, kind="stable")
-        ids, slot_of = self.catalog.ids, self.catalog.slots
-        ranks = np.empty(len(keys))
-        for at, (slot, key) in enumerate(zip(slots, keys, strict=True)):
-            low, high = np.searchsorted(slot_of[order], [slot, slot + 1])
-            while low < high:
-                middle = (low + high) // 2
-                low, high = (middle + 1, high) if ids[int(order[middle])].as_py() < key else (low, middle)
-            ranks[at] = low - 0.5
-        among = np.argsort(np.lexsort((np.array(keys, dtype=object).astype(str), slots)))
-        return ranks + 0.25 * among / max(1, len(keys))
-
-
-def _pieces(outfit: Sequence[Piece] | Outfit) -> tuple[Piece, ...]:
-    if isinstance(outfit, Outfit):
-        return outfit.item_ids
-    if isinstance(outfit, str):
-        raise DataError(Problem(None, None, "outfit", outfit, "one text is not an outfit", "give a list of items"))
-    return tuple(outfit)
-
-
-def _is_picture_path(piece: str, catalog: Catalog) -> bool:
-    """A text names a catalogue item where it can, else a picture when it has a picture's ending or is a
-    file."""
-    if piece in catalog:
-        return False
-    return piece.lower().endswith(PICTURES) or Path(piece).is_file()
-
-
-def _foreign(piece: Piece, place: int) -> tuple[Item, Image.Image | None, str]:
-    """A piece as an Item (its id sorts it among its slot), its picture if it comes as one, and its name."""
-    if isinstance(piece, Item):
-        return piece, None, piece.item_id
-    if not isinstance(piece, str | os.PathLike | Image.Image):
-        raise DataError(
-            Problem(
-                None,
-                None,
-                "outfit",
-                piece,
-                f"{type(piece).__name__} is no item",
-                "give an item id, the path of a picture, a PIL picture or an Item",
-            )
-        )
-    picture = open_image(piece)
-    digest = hashlib.sha256(repr(picture.size).encode() + picture.tobytes()).hexdigest()
-    name = f"picture {place + 1}" if isinstance(piece, Image.Image) else os.fspath(piece)
-    return Item(f"picture-{digest}", "", "", "other"), picture, name

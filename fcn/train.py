@@ -21,16 +21,16 @@ from fcn.artifacts import save_artifact, write_json
 from fcn.calibration import Calibration
 from fcn.encoders import ImageEncoder, TextEncoder, build_image_encoder, build_text_encoder, fit_heads
 from fcn.errors import DataError, Problem
+from fcn.evaluate import Answers, validate
 from fcn.features import FeatureStore, ItemEncoder
 from fcn.folder import DataFolder
 from fcn.label_graph import LabelGraph
-from fcn.metrics import absent_labels, auc, expected_calibration_error, fill_in_the_blank, label_metrics
+from fcn.metrics import absent_labels, label_metrics
 from fcn.model import FashionCognitiveNetwork, FCNConfig
-from fcn.outfits import CoherenceTest, Modalities, OutfitDataset, OutfitSet, TrainingCollator, gather
+from fcn.outfits import CoherenceTest, Modalities, OutfitDataset, OutfitSet, TrainingCollator
 from fcn.training import History, describe_machine, fingerprint_of, fit, set_seed
 
 KIND = "fcn"
-EVAL_BATCH = 512
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,10 @@ class TrainOptions:
     tau: float = 0.4
     p: float = 0.25
     wiring: str = "joint"
-    epochs: int = 40
+    epochs: int = 20
     batch_size: int = 64
-    lr: float = 1e-3
-    weight_decay: float = 0.05
+    lr: float = 4e-3
+    weight_decay: float = 1.0
     patience: int = 8
     seed: int = 0
     restart: bool = False
@@ -180,8 +180,18 @@ def train(options: TrainOptions) -> dict:
             "fitb": 0.25,
         }
         report["absent_labels"][part.split] = absent_labels(part.targets, labels)
+    report = without_nan(report)
     save(out, model, graph, encoder, folder, features, calibration, prevalence, report, history)
     return report
+
+
+def without_nan(value):
+    """The same JSON-like value with None for every nan, which JSON does not know (a figure that is not defined)."""
+    if isinstance(value, dict):
+        return {key: without_nan(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [without_nan(one) for one in value]
+    return None if isinstance(value, float) and np.isnan(value) else value
 
 
 def item_encoder(options: TrainOptions, folder: DataFolder, outfits: OutfitSet) -> ItemEncoder:
@@ -237,87 +247,6 @@ def feature_scale(features: np.ndarray, encoder: ItemEncoder, rows: np.ndarray) 
     return torch.from_numpy(scale)
 
 
-@torch.no_grad()
-def forward_all(model: FashionCognitiveNetwork, features: np.ndarray, rows: np.ndarray) -> dict[str, np.ndarray]:
-    """Label logits (n, C), coherence logits (n,) and embeddings (n, D) of padded (n, T) catalogue rows."""
-    model.eval()
-    device = next(model.parameters()).device
-    parts: dict[str, list[np.ndarray]] = {"label_logits": [], "coherence_logits": [], "embedding": []}
-    for start in range(0, len(rows), EVAL_BATCH):
-        batch, mask = gather(features, rows[start : start + EVAL_BATCH])
-        answer = model(batch.to(device), mask.to(device))
-        for name, values in parts.items():
-            values.append(answer[name].float().cpu().numpy())
-    shapes = {
-        "label_logits": (0, len(model.settings.labels)),
-        "coherence_logits": (0,),
-        "embedding": (0, model.out_dim),
-    }
-    return {name: np.concatenate(v) if v else np.zeros(shapes[name], np.float32) for name, v in parts.items()}
-
-
-@dataclass(frozen=True)
-class Answers:
-    """The network's outputs on one split."""
-
-    label_logits: np.ndarray
-    targets: np.ndarray
-    real: np.ndarray  # coherence logits of the real outfits
-    corrupted: np.ndarray
-    questions: np.ndarray  # (q, 4) coherence logits, truth first
-
-    @classmethod
-    def collect(
-        cls, model: FashionCognitiveNetwork, outfits: OutfitSet, features: np.ndarray, test: CoherenceTest
-    ) -> Answers:
-        real = forward_all(model, features, outfits.rows)
-        corrupted = forward_all(model, features, test.corrupted)["coherence_logits"]
-        count, candidates, size = test.questions.shape
-        asked = forward_all(model, features, test.questions.reshape(-1, size))["coherence_logits"]
-        return cls(
-            real["label_logits"],
-            outfits.targets,
-            real["coherence_logits"],
-            corrupted,
-            asked.reshape(count, candidates),
-        )
-
-    def coherence(self) -> tuple[np.ndarray, np.ndarray]:
-        """Coherence logits of real and corrupted outfits, and their 1/0 targets."""
-        return (
-            np.concatenate([self.real, self.corrupted]),
-            np.concatenate([np.ones(len(self.real)), np.zeros(len(self.corrupted))]),
-        )
-
-    def metrics(self, calibration: Calibration, labels: list[str]) -> dict[str, float]:
-        """map, cf1, of1, of1_top3, ece (calibrated), ece_raw, coherence_auc, coherence_ece, fitb."""
-        result = label_metrics(self.label_logits, self.targets)
-        result["ece_raw"] = result["ece"]
-        result["ece"] = calibration.error(labels, self.label_logits, self.targets)
-        logits, targets = self.coherence()
-        result["coherence_auc"] = auc(logits, targets)
-        result["coherence_ece"] = expected_calibration_error(calibration.coherence_probability(logits), targets)
-        result["fitb"] = fill_in_the_blank(self.questions)
-        return result
-
-
-def validate(
-    model: FashionCognitiveNetwork, outfits: OutfitSet, features: np.ndarray, test: CoherenceTest
-) -> dict[str, float]:
-    """What early stopping looks at after each epoch: `score`, the mean of mAP and coherence AUC."""
-    answers = Answers.collect(model, outfits, features, test)
-    labels = label_metrics(answers.label_logits, answers.targets)
-    coherence = auc(*answers.coherence())
-    score = float(np.nanmean([labels["map"], coherence])) if not np.isnan([labels["map"], coherence]).all() else 0.0
-    return {
-        "map": labels["map"],
-        "of1": labels["of1"],
-        "coherence_auc": coherence,
-        "fitb": fill_in_the_blank(answers.questions),
-        "score": score,
-    }
-
-
 def save(
     out: Path,
     model: FashionCognitiveNetwork,
@@ -339,7 +268,7 @@ def save(
         np.save(folder_path / "features.npy", np.asarray(features))
         graph.save(folder_path / "label_graph.json")
         write_json(folder_path / "metrics.json", report)
-        write_json(folder_path / "history.json", {"rows": history.rows, "best": history.best})
+        write_json(folder_path / "history.json", without_nan({"rows": history.rows, "best": history.best}))
         draw_curves(history.rows, folder_path / "curves.png")
 
     config = {

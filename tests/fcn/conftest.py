@@ -12,10 +12,10 @@ TINY = {"hidden": 16, "filters": 8, "pair_dim": 8, "gcn_hidden": 16}
 
 @pytest.fixture(scope="session")
 def small_sample(tmp_path_factory, repo_root) -> Path:
-    """The built-in sample in small: 150 items, 160 outfits."""
+    """The built-in sample in small: 300 items, 240 outfits."""
     out = tmp_path_factory.mktemp("sample") / "data"
     script = repo_root / "datasets" / "sample" / "prepare.py"
-    sizes = ["--items", "150", "--outfits", "160", "--people", "20", "--events", "200"]
+    sizes = ["--items", "300", "--outfits", "240", "--people", "20", "--events", "200"]
     subprocess.run([sys.executable, script, "--out", out, *sizes], check=True, capture_output=True)
     return out
 

@@ -32,6 +32,7 @@ def test_the_run_leaves_a_model_and_its_report(tiny_run, small_sample):
     for split in ("val", "test"):
         assert wanted <= set(report[split]) and {"map", "cf1"} <= set(report["prior"][split])
     assert report["made"] is True and report["seed"] == 0
+    assert 0 <= report["test"]["coherence_auc"] <= 1 and 0 <= report["test"]["fitb"] <= 1
     assert len(json.loads((out / "history.json").read_text())["rows"]) == 2
 
 
@@ -79,7 +80,7 @@ def test_killed_runs_resume(small_sample, tiny_image_encoder, tmp_path, repo_roo
     """SIGKILL once there is a checkpoint; the same command then goes on from it and finishes."""
     out = tmp_path / "fcn"
     command = [sys.executable, str(repo_root / "train_fcn.py"), "--data", str(small_sample), "--out", str(out)]
-    command += ["--image-encoder", str(tiny_image_encoder), "--epochs", "12", "--batch-size", "16"]
+    command += ["--image-encoder", str(tiny_image_encoder), "--epochs", "6", "--batch-size", "16"]
     run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ)
     deadline = time.monotonic() + 60
     while not list(out.glob("checkpoints/checkpoint-*/complete.json")):
