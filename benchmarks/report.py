@@ -1,0 +1,86 @@
+"""What all benchmarks share: one JSON schema in benchmarks/results/, printed as a table."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import math
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from scipy import stats
+
+from fcn.training import describe_machine
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def metric(values: Sequence[float]) -> dict:
+    """One value per seed -> mean and 95% interval of the mean (Student's t; one seed has no interval)."""
+    values = [float(value) for value in values]
+    mean, ci95 = float(np.mean(values)), None
+    if len(values) > 1:
+        half = float(stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values)))
+        ci95 = [mean - half, mean + half]
+    return {"mean": mean, "ci95": ci95, "seeds": values}
+
+
+def write_report(
+    name: str,
+    command: str,
+    results: Mapping[str, Mapping[str, Mapping[str, Sequence[float]]]],
+    floor: Mapping[str, object] | None = None,
+    notes: Sequence[str] = (),
+) -> Path:
+    """Write benchmarks/results/NAME.json and print it.
+
+    results: data set -> method -> metric -> one value per seed.
+    """
+    report = {
+        "benchmark": name,
+        "command": command,
+        "commit": _git("rev-parse", "HEAD") + ("+changes" if _git("status", "--porcelain", "-uno") else ""),
+        "machine": describe_machine(),
+        "date": datetime.date.today().isoformat(),
+        "results": {
+            dataset: {
+                method: {key: metric(values) for key, values in metrics.items()} for method, metrics in methods.items()
+            }
+            for dataset, methods in results.items()
+        },
+        "floor": dict(floor or {}),
+        "notes": list(notes),
+    }
+    path = ROOT / "benchmarks" / "results" / f"{name}.json"
+    path.parent.mkdir(exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    temporary.replace(path)
+    print(table(report))
+    return path
+
+
+def table(report: Mapping) -> str:
+    """The results as Markdown: a table per data set, then floor and notes."""
+    lines = []
+    for dataset, methods in report["results"].items():
+        keys = list(dict.fromkeys(key for metrics in methods.values() for key in metrics))
+        lines += ["", f"**{dataset}**", "", f"| method | {' | '.join(keys)} |", "|---" * (len(keys) + 1) + "|"]
+        for method, metrics in methods.items():
+            cells = [_cell(metrics[key]) if key in metrics else "" for key in keys]
+            lines.append(f"| {method} | {' | '.join(cells)} |")
+    lines += [""] + [f"floor: {key} = {value}" for key, value in report["floor"].items()]
+    lines += [f"note: {note}" for note in report["notes"]]
+    return "\n".join(lines)
+
+
+def _cell(value: Mapping) -> str:
+    text = f"{value['mean']:.4g}"
+    return text if value["ci95"] is None else f"{text} ± {value['ci95'][1] - value['mean']:.2g}"
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True)
+    return done.stdout.strip() or ("unknown" if arguments[0] == "rev-parse" else "")
