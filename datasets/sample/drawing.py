@@ -69,8 +69,8 @@ def boots(c: Canvas, a: dict[str, str]) -> None:
     heel = {"flat": 4, "mid": 9, "high": 14}[a["heel"]]
     floor, tip = 82, 82 - min(heel, 7) * 0.3
     seat = floor - heel
-    c.part([(60, seat - 2), (74, seat - 2), (72.5 if heel > 9 else 74, floor), (67 if heel > 9 else 62,
-                                                                                floor)],
+    front, back = (67, 72.5) if heel > 9 else (62, 74)
+    c.part([(60, seat - 2), (74, seat - 2), (back, floor), (front, floor)],
            fill=shade(SOLE, 0.8), depth=3)
     c.part([(42, 14), (42, 14), (74, 12), (74, 12), (73, 34), (74, 52), (76, seat - 8), (75, seat),
             (62, seat), (50, tip - 2),
@@ -95,8 +95,8 @@ def sandals(c: Canvas, a: dict[str, str]) -> None:
             (86, 71 - lift), (72, 73 - lift),
             (56, 76 - lift * 0.6), (38, 76), (14, 76)], fill=(206, 164, 116), curve=True, depth=4)
     tilt = lift * 0.45
-    for path in ([(15, 71), (22, 59), (31, 57), (38, 62), (42, 71)], [(26, 71), (33, 58), (43, 55 - tilt),
-                                                                      (53, 70 - tilt)]):
+    for path in ([(15, 71), (22, 59), (31, 57), (38, 62), (42, 71)],
+                 [(26, 71), (33, 58), (43, 55 - tilt), (53, 70 - tilt)]):
         c.strap(path, width=4.2)
         c.line([(x, y - 0.8) for x, y in path[1:-1]], colour=shade(c.rgb, 1.6), width=0.9, strength=0.4)
     c.strap([(83, 67 - lift), (84, 54 - lift), (80, 41 - lift)], width=2.6)
@@ -161,8 +161,7 @@ def scarf(c: Canvas, a: dict[str, str]) -> None:
 def belt(c: Canvas, a: dict[str, str]) -> None:
     ring = [(48 + 36 * math.cos(t / 20 * math.tau), 46 + 17 * math.sin(t / 20 * math.tau)) for t in range(20)]
     low = [(x, y + 11) for x, y in ring]
-    c.part([*ring[10:], ring[0], *[(x, y) for x, y in reversed([low[0], *reversed(low[10:])])]], tone=0.6,
-           depth=3)
+    c.part([*ring[10:], ring[0], low[0], *reversed(low[10:])], tone=0.6, depth=3)
     c.part([*ring[:11], *reversed(low[:11])], depth=5)
     stitch = contrast(c.rgb)
     for shift in (1.8, 9.2):
@@ -196,13 +195,13 @@ def hat(c: Canvas, a: dict[str, str]) -> None:
 
 
 def necklace(c: Canvas, a: dict[str, str]) -> None:
-    chain = [(48 + 27 * math.sin(math.radians(t)), 38 + 30 * math.cos(math.radians(t))) for t in range(-150,
-                                                                                                       151,
-                                                                                                       10)]
-    c.strap(chain, colour=GOLD, width=0.9)
+    def ring(degrees: int) -> tuple[float, float]:
+        return 48 + 27 * math.sin(math.radians(degrees)), 38 + 30 * math.cos(math.radians(degrees))
+
+    c.strap([ring(degrees) for degrees in range(-150, 151, 10)], colour=GOLD, width=0.9)
     beads = a["material"] == "glass beads"
     for t in range(-80, 81, 16 if beads else 32):
-        x, y = 48 + 27 * math.sin(math.radians(t)), 38 + 30 * math.cos(math.radians(t))
+        x, y = ring(t)
         r = (2.6 if beads else 3.0) + 1.4 * math.cos(math.radians(t))
         if beads or t:
             c.dot(x, y, r, c.rgb)

@@ -83,9 +83,8 @@ def _person_events(choice: Choice, person: int, plan: list[tuple[int, str]],
         if kind in ("purchase", "rent"):
             last = item
             if rng.random() < 0.6:
-                rating = float(np.clip(np.round(3.7 + 0.5 * choice.profile[person, item] + rng.normal(0,
-                                                                                                      0.7)),
-                                                                                                      1, 5))
+                liking = 3.7 + 0.5 * choice.profile[person, item] + rng.normal(0, 0.7)
+                rating = float(np.clip(np.round(liking), 1, 5))
         made.append(Event(person, item, timestamp, kind, query, intent.occasion or None, rating, split,
                           intent))
     return made

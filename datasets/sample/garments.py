@@ -57,9 +57,8 @@ def _front(c: Canvas, fit: str, neck: str, top: float, hem: float, flow: float =
         side = [(48 - wide, top), (48 - wide * 0.66, top + deep * 0.72), (48, top + deep)]
         if neck == "v-neck":
             side = [(48 - wide, top), (48, top + deep)]
-        c.line([(x - 0.2, y + 1.4) for x, y in side] + [(96 - x + 0.2, y + 1.4) for x,
-                                                        y in reversed(side[:-1])],
-               curve=neck != "v-neck", strength=0.75)
+        side = [(x - 0.2, y + 1.4) for x, y in side]
+        c.line([*side, *[(96 - x, y) for x, y in reversed(side[:-1])]], curve=neck != "v-neck", strength=0.75)
 
 
 def _body_folds(c: Canvas, fit: str, top: float, hem: float) -> None:

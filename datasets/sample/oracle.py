@@ -133,8 +133,8 @@ def average_precision(truth: np.ndarray, score: np.ndarray) -> float:
     return float(precision[hits > 0].mean()) if hits.any() else float("nan")
 
 
-def outfit_figures(oracle: Oracle, folder: str | Path, split: str = "test", seed: int = 0) -> dict[str,
-                                                                                                   float]:
+def outfit_figures(oracle: Oracle, folder: str | Path, split: str = "test", seed: int = 0
+                   ) -> dict[str, float]:
     """Label mAP, coherence AUC (one item swapped for another of its category) and 4-way FITB of the rules."""
     table = [o for o in pq.read_table(Path(folder) / "outfits.parquet").to_pylist() if o["split"] == split]
     truth = np.array([[label in o["labels"] for label in oracle.labels] for o in table])

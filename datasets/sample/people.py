@@ -14,6 +14,9 @@ FIGURES = (0.17, 0.12, 0.15, 0.12, 0.07, 0.08, 0.1, 0.08, 0.05, 0.06)
 HAIR_BY_SKIN = {  # black, dark_brown, light_brown, ginger, golden, grey_silver
     "fair": (0.06, 0.22, 0.26, 0.12, 0.24, 0.1), "yellow": (0.58, 0.22, 0.08, 0.02, 0.02, 0.08),
     "brown": (0.5, 0.3, 0.08, 0.01, 0.03, 0.08), "dark": (0.68, 0.2, 0.03, 0.0, 0.01, 0.08)}
+BUST_BY_FIGURE = {  # big, average, small
+    "top_hourglass": (0.8, 0.18, 0.02), "round": (0.5, 0.42, 0.08), "triangle": (0.1, 0.45, 0.45),
+    "athletic": (0.05, 0.4, 0.55)}
 SKIN_LIGHT = {"fair": 0.92, "yellow": 0.8, "brown": 0.55, "dark": 0.25}
 HAIR_LIGHT = {"black": 0.05, "dark_brown": 0.2, "light_brown": 0.45, "ginger": 0.5, "golden": 0.75,
               "grey_silver": 0.8}
@@ -68,13 +71,9 @@ def _profile(rng: np.random.Generator) -> list[int]:
     curls = {"fair": 0.35, "yellow": 0.15, "brown": 0.4, "dark": 0.75}[skin]
     length = np.array((0.5, 0.35, 0.15) if hair == "grey_silver" else (0.2, 0.4, 0.4))
     style = value("hair_style", (*(curls * length), *((1 - curls) * length)))
-    height = value("height", (0.35, 0.45, 0.2) if figure in ("athletic", "inverted_triangle") else (0.18,
-                                                                                                    0.47,
-                                                                                                    0.35))
-    bust = value("breasts", {"top_hourglass": (0.8, 0.18, 0.02), "round": (0.5, 0.42, 0.08),
-                             "triangle": (0.1, 0.45, 0.45), "athletic": (0.05, 0.4, 0.55)}.get(figure,
-                                                                                               (0.25, 0.5,
-                                                                                                0.25)))
+    tall = figure in ("athletic", "inverted_triangle")
+    height = value("height", (0.35, 0.45, 0.2) if tall else (0.18, 0.47, 0.35))
+    bust = value("breasts", BUST_BY_FIGURE.get(figure, (0.25, 0.5, 0.25)))
     gap = abs(SKIN_LIGHT[skin] - HAIR_LIGHT[hair]) + rng.normal(0, 0.08)
     contrast = "high" if gap > 0.62 else "medium" if gap > 0.3 else "low"
     chosen = (figure, skin, style, hair, height, bust, contrast)

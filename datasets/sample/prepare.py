@@ -30,6 +30,7 @@ from people import make_people  # noqa: E402
 from rules import GROUPS, LABELS, Traits, coherence, label_probabilities, pad, pair_scores  # noqa: E402
 from wardrobe import make_items  # noqa: E402
 
+from fcn.errors import DresswellError  # noqa: E402
 from fcn.folder import write_folder  # noqa: E402
 from fcn.schema import INTERACTIONS, ITEMS, OUTFITS, PEOPLE, SCHEMAS  # noqa: E402
 
@@ -45,9 +46,12 @@ def prepare(out: str | Path, seed: int = 0, items: int = 1200, outfits: int = 30
             events: int = 20_000) -> dict[str, int]:
     """Make the sample in folder `out` (replaced when it is a data set folder) and return the row counts.
 
-    Raises ValueError when the sizes do not go together (too few items for the outfits,
-                                                         events for the people).
+    Raises ValueError when the sizes do not go together: too few items for the outfits, or events for the people.
     """
+    sizes = {"items": items, "outfits": outfits, "people": people, "events": events}
+    for name, size in sizes.items():
+        if size < 1:
+            raise ValueError(f"--{name} is {size}; ask for 1 or more")
     out = Path(out)
     streams = [np.random.default_rng([seed, part]) for part in range(5)]
     catalogue = make_items(items, streams[0])
@@ -132,7 +136,7 @@ def main() -> None:
     start = time.perf_counter()
     try:
         counts = prepare(**options)
-    except ValueError as error:
+    except (ValueError, DresswellError) as error:
         parser.error(str(error))
     print(", ".join(f"{count} {name}" for name, count in counts.items()),
           f"-> {options['out']} (seed {options['seed']}, {time.perf_counter() - start:.1f} s)")

@@ -63,11 +63,22 @@ def test_same_seed_same_data_other_seed_other_data(tmp_path):
     assert digest(tmp_path / "a") != digest(tmp_path / "b")
 
 
-@pytest.mark.parametrize("sizes, remedy", [({"items": 40}, "--items"), ({"people": 900}, "--events")])
+@pytest.mark.parametrize("sizes, remedy", [({"items": 40}, "--items"), ({"people": 900}, "--events"),
+                                           ({"outfits": 0}, "--outfits")])
 def test_sizes_that_do_not_go_together_are_refused(tmp_path, sizes, remedy):
     with pytest.raises(ValueError, match=remedy):
         sample_prepare.prepare(tmp_path / "x", **{**SIZES, **sizes})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_not_ours_is_left_alone(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter.txt").write_text("dear")
+    command = [sys.executable, str(SAMPLE / "prepare.py"), "--out", str(tmp_path / "mine"), "--items", "150",
+               "--outfits", "60", "--people", "20", "--events", "200"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2 and "mine" in done.stderr and "Traceback" not in done.stderr
+    assert [p.name for p in tmp_path.rglob("*")] == ["mine", "letter.txt"]
 
 
 def test_folder_is_sound_and_has_the_wanted_sizes(data):
