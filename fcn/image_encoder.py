@@ -148,8 +148,8 @@ class ImageEncoder:
         except (OSError, RuntimeError, ValueError, KeyError, SafetensorError) as error:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise ArtifactError(
-                f"image encoder {name!r}: cannot be loaded ({reason}); give a timm name, a hub id or a folder with "
-                " config.json and model.safetensors, or leave it out to train the built-in encoder"
+                f"image encoder {name!r}: cannot be loaded ({reason}); give a timm name, a hub id or a "
+                "folder with config.json and model.safetensors, or leave it out to train the built-in encoder"
             ) from error
         return cls(model, None, heads, name, device)
 
