@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import shutil
@@ -10,7 +11,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from fcn import DataError, DataFolder, OutfitScorer
+import train_fcn
+from fcn import ArtifactError, DataError, DataFolder, OutfitScorer
 from fcn.label_graph import LabelGraph
 from fcn.train import Splits, TrainOptions, item_encoder, train
 
@@ -97,3 +99,28 @@ def test_killed_runs_resume(small_sample, tiny_image_encoder, tmp_path, repo_roo
     assert np.isfinite(
         OutfitScorer.from_pretrained(out).score([DataFolder.open(small_sample).catalog[0].item_id]).score
     )
+
+
+def test_the_linear_head_trains_and_loads_too(small_sample, tiny_image_encoder, tmp_path):
+    sizes = {"hidden": 8, "filters": 4, "pair_dim": 4}
+    options = TrainOptions(small_sample, tmp_path / "fcn", image_encoder=str(tiny_image_encoder), head="linear")
+    report = train(dataclasses.replace(options, epochs=1, loss="asl", sizes=sizes))
+    scorer = OutfitScorer.from_pretrained(tmp_path / "fcn")
+    assert 0 < report["val"]["map"] < 1 and scorer.model.settings.head == "linear"
+    assert 0 < scorer.score([scorer.catalog[0].item_id]).score < 1
+
+
+def test_bad_data_end_with_one_line_and_exit_code_2(tmp_path, monkeypatch, capsys):
+    command = ["train_fcn.py", "--data", str(tmp_path / "none"), "--out", str(tmp_path / "out")]
+    monkeypatch.setattr(sys, "argv", command)
+    assert train_fcn.main() == 2
+    error = capsys.readouterr().err
+    assert "no such folder" in error and error.count("\n") == 1
+
+
+def test_a_run_with_other_options_does_not_resume_silently(small_sample, tiny_image_encoder, tmp_path):
+    (tmp_path / "fcn" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "fcn" / "checkpoints" / "run.json").write_text('{"seed": 7}')
+    options = TrainOptions(small_sample, tmp_path / "fcn", image_encoder=str(tiny_image_encoder), epochs=1)
+    with pytest.raises(ArtifactError, match="--restart"):
+        train(options)
