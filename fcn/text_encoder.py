@@ -139,7 +139,7 @@ def build_text_encoder(
     a text's unit mean keeps its latent semantic coordinates exactly (Deerwester et al. 1990), and the cosine of all
     that they leave out up to 1 / sqrt(dim - k) (G Gaussian; Johnson and Lindenstrauss 1984). Plain LSA of the same size
     loses the rare words, such as a brand's name, which say most about what a person picks next: measured as next-item
-    retrieval among 22,948 product titles for 4,000 people, NDCG@10 .024 for LSA and for all-MiniLM-L6-v2, .0275 for this.
+    retrieval among 22,948 product titles (4,000 people), NDCG@10 .024 for LSA and all-MiniLM-L6-v2, .0275 for this.
 
     Args:
         texts: the training items' texts and nothing else; tokens, frequencies and directions come from them.
