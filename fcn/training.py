@@ -16,6 +16,7 @@ import hashlib
 import json
 import platform
 import shutil
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -56,7 +57,8 @@ def describe_machine() -> dict[str, object]:
     cpu = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
-        names = [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
+        lines = [line for line in info.read_text().splitlines() if line.startswith("model name")]
+        names = [line.split(":", 1)[1].strip() for line in lines]
         cpu = names[0] if names else cpu
     try:
         memory = round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
@@ -268,7 +270,8 @@ class _Progress(TrainerCallback):
 
     def on_train_begin(self, args, state, control, **kwargs):
         if state.is_world_process_zero:
-            self.bar = tqdm(total=state.max_steps, initial=state.global_step, desc="training", unit="step", mininterval=1)
+            options = {"desc": "training", "unit": "step", "mininterval": 1}
+            self.bar = tqdm(total=state.max_steps, initial=state.global_step, **options)
 
     def on_step_end(self, args, state, control, **kwargs):
         if self.bar is not None:
@@ -279,8 +282,10 @@ class _Progress(TrainerCallback):
 
     def on_evaluate(self, args, state, control, metrics=None, **kwargs):
         if self.bar is not None:
-            shown = "  ".join(f"{k.removeprefix('eval_')} {v:.4f}" for k, v in (metrics or {}).items())
-            self.bar.write(f"epoch {round(state.epoch or 0)}/{round(args.num_train_epochs)}  loss {self.loss:.4f}  {shown}")
+            named = {k.removeprefix("eval_"): v for k, v in (metrics or {}).items() if k != "epoch"}
+            shown = "  ".join(f"{name} {value:.4f}" for name, value in named.items())
+            at = f"epoch {round(state.epoch or 0)}/{round(args.num_train_epochs)}"
+            self.bar.write(f"{at}  loss {self.loss:.4f}  {shown}", file=sys.stdout)
 
     def on_train_end(self, args, state, control, **kwargs):
         if self.bar is not None:

@@ -1,4 +1,4 @@
-"""The language model under the recommender: any causal LM by id or path, or a small one made from the catalogue's own text.
+"""The language model under the recommender: any causal LM by id or path, or a small one made from the catalogue's text.
 
     tokenizer, model = load_base("Qwen/Qwen2.5-0.5B")          # or a local folder
     build_base(texts, "runs/x/base"); load_base("runs/x/base")   # the same classes from a tiny configuration

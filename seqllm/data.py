@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -80,16 +80,17 @@ class TrainingSet(torch.utils.data.Dataset):
 
     def __init__(self, log: EventLog, builder: PromptBuilder, tokens_per_batch: int = 6144, seed: int = 0):
         rng = np.random.default_rng(seed)
-        builder_room = builder.max_tokens
         windows: list[Window] = []
-        train = log.split == 0
+        train, chosen = log.split == 0, log.chosen
         for user in range(log.n_users):
             rows = np.arange(log.start[user], log.start[user + 1])
             rows = rows[train[rows]]
             if not len(rows):
                 continue
-            for prompt in builder.build(events_of(log, rows), room=builder_room - ATTRIBUTE_ROOM):
-                windows.append(Window(user, prompt, rows[prompt.first : prompt.first + len(prompt.rec)]))
+            for prompt in builder.build(events_of(log, rows), room=builder.max_tokens - ATTRIBUTE_ROOM):
+                asked = rows[prompt.first : prompt.first + len(prompt.rec)]
+                if (kept := chosen[asked]).any():
+                    windows.append(Window(user, replace(prompt, rec=prompt.rec[kept]), asked[kept]))
         length = np.array([len(w.prompt.ids) for w in windows])
         # Windows of like length share a batch; a little noise keeps the same people from always meeting.
         order = np.argsort(length * rng.uniform(0.95, 1.05, len(length)), kind="stable")
@@ -147,7 +148,7 @@ class Collator:
         self.rng = np.random.default_rng(seed)
         self.warm_rows = np.flatnonzero(warm)
         self.negatives = len(self.warm_rows) if len(self.warm_rows) <= full_below else negatives
-        train = np.bincount(log.item[log.split == 0], minlength=len(warm))
+        train = np.bincount(log.item[log.in_split("train")], minlength=len(warm))
         self.share = train / max(train.sum(), 1)
         self.pad_id = builder.tokenizer.pad_token_id or 0
         self.task = len(builder.task_ids)

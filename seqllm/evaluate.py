@@ -44,14 +44,14 @@ def questions_of(
 
 
 def baseline_ranks(log: EventLog, n_items: int, split: str) -> dict[str, tuple[np.ndarray, dict]]:
-    """Ranks of popularity, recent popularity and ItemKNN on ``split``, each tuned on validation: name -> (ranks, options)."""
+    """Popularity, recent popularity and ItemKNN on ``split``, each tuned on validation: name -> (ranks, options)."""
     no_profiles = [Profile()] * log.n_users
 
     def queries(name: str) -> list[Query]:
         asked, targets, rows = questions_of(log, no_profiles, name)
         return [
-            Query(int(log.user[row]), q.history, int(log.time[row]), q.events[-1].query, q.events[-1].occasion, target=int(t))
-            for q, t, row in zip(asked, targets, rows, strict=True)
+            Query(int(log.user[row]), question.history, int(log.time[row]), target=int(target))
+            for question, target, row in zip(asked, targets, rows, strict=True)
         ]
 
     def events(*names: str) -> Events:
@@ -87,13 +87,15 @@ def evaluate(recommender, folder: DataFolder, split: str = "test", ranks_path: s
     profiles = [folder.profile(user) for user in log.user_ids]
     questions, targets, rows = questions_of(log, profiles, split)
     if not len(targets):
-        raise DataError(Problem("interactions.parquet", None, "split", split, "no events in this split", "name another"))
+        remedy = "name another, or mark events with it"
+        raise DataError(Problem("interactions.parquet", None, "split", split, "no events in this split", remedy))
     recommender.check_catalog(folder.catalog)
     recommender.learn(log, *KNOWN[split])
     cold = ~(np.bincount(log.item[log.in_split("train")], minlength=len(folder.catalog)) > 0)[targets]
 
     found = ranks(recommender.ranker, questions, targets, recommender.mix)
-    report = {"split": split, "people": len(set(log.user[rows].tolist())), "events": len(rows), "items": len(folder.catalog)}
+    people = len(set(log.user[rows].tolist()))
+    report = {"split": split, "people": people, "events": len(rows), "items": len(folder.catalog)}
     report |= _report(found, cold)
     if any(profiles):
         bare = [Question(q.events) for q in questions]

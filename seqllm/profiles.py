@@ -1,7 +1,7 @@
 """What a person's purchases say about her: missing profile groups inferred with the Fashion Cognitive Network.
 
-Each item she chose is evidence: FCN's posterior that it suits (or does not suit) each value of a group, relative to the
-average item. Evidence of her items adds up in log odds, scaled by a strength that is fitted on people who stated theirs:
+Each item she chose is evidence: FCN's posterior that it suits (or does not suit) each value of a group, relative to
+the average item. It adds up in log odds, scaled by a strength that is fitted on people who stated theirs:
 
     log p(v | items) = log prior(v) + strength * sum_i e_i(v) - log Z,    e_i(v) = logit s_i(v) - mean_j logit s_j(v)
 
@@ -66,12 +66,11 @@ class ProfileInference:
         centre = logits.mean(0)
         evidence = logits - centre
         log_prior = np.zeros(len(vocabulary), np.float32)
+        counts = np.ones(len(vocabulary))
+        for profile in profiles:
+            counts[[vocabulary.index(label) for label in profile.labels()]] += 1
         for span in vocabulary.group_slices.values():
-            counts = np.ones(span.stop - span.start)
-            for profile in profiles:
-                for value in profile.get(vocabulary.labels[span.start].partition("=")[0]):
-                    counts[vocabulary.index(f"{vocabulary.labels[span.start].partition('=')[0]}={value}") - span.start] += 1
-            log_prior[span] = np.log(counts / counts.sum())
+            log_prior[span] = np.log(counts[span] / counts[span].sum())
         best, best_value = cls(vocabulary, evidence, log_prior, 0.0, centre, threshold), -np.inf
         for strength in STRENGTHS:
             candidate = cls(vocabulary, evidence, log_prior, strength, centre, threshold)

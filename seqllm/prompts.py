@@ -1,6 +1,6 @@
 """The prompt of the sequential recommender, as one stream of ids.
 
-    Recommend the next item. Mind colour, size, season, occasion, holiday and the order of events. ...
+    Recommend the next item. Mind colour, size, season, occasion, holiday, order. Answer with one title.
     Person: <body_figure=triangle> <height~low>
     - summer, searched: linen dress: [REC] Blue linen midi dress | dress | blue {item 17} purchase
     - 2 weeks later, autumn, for work: [REC]
@@ -23,13 +23,11 @@ import numpy as np
 import torch
 
 from fcn.catalog import Catalog
+from fcn.schema import EVENTS
 from fcn.types import LabelVocabulary, Profile, one_line
-from seqllm.dates import gap_words, holiday, season
+from seqllm.dates import DAY, SEASONS, gap_words, holiday, season
 
-TASK = (
-    "Recommend the next fashion item for this person. Mind colour, size, season, occasion, holiday and the order of "
-    "events. Answer with the title of one item and nothing else."
-)
+TASK = "Recommend the next item. Mind colour, size, season, occasion, holiday, order. Answer with one title."
 REC = "[REC]"
 COLOUR_KEYS = ("colour", "color", "baseColour", "colour_group_name")
 
@@ -48,11 +46,24 @@ class Event:
 
 @dataclass(frozen=True)
 class Prompt:
-    """``ids`` int64 (L,); ``rec`` int64 (R,): positions of the [REC]s; ``first``: index of the event of the first [REC]."""
+    """ids: int64 (L,). rec: int64 (R,), where the [REC]s stand. first: which event the first of them asks for."""
 
     ids: np.ndarray
     rec: np.ndarray
     first: int
+
+
+def phrases(occasions: Sequence[str]) -> list[str]:
+    """The wordings of a prompt besides people's and catalogues' own; a base made here learns them as whole words."""
+    gaps = {gap_words(days * DAY) for days in (0, 1, 2, 3, 4, 5, 6, 7, 14, 21, *range(30, 1100, 30))}
+    days = {holiday(DAY * day) for day in range(400)} - {""}
+    return [
+        TASK + "\nPerson:",
+        *(f"\n- {gap}, {name}:" for gap in sorted(gaps) for name in SEASONS),
+        *(f"\n- {name}, {day}" for day in sorted(days) for name in SEASONS),
+        *(f"\n- {name}, for {one_line(word)[:60]}, searched:" for word in occasions for name in SEASONS),
+        *(f" | {event}" for event in EVENTS),
+    ]
 
 
 def special_tokens(vocabulary: LabelVocabulary) -> list[str]:
@@ -65,7 +76,7 @@ class PromptBuilder:
     """Turns a person and her events into prompts.
 
     Args:
-        tokenizer: any Hugging Face tokenizer. ``vocab_size`` is that of the base model's embedding (ids never exceed it).
+        tokenizer: any Hugging Face tokenizer; ``vocab_size`` is that of the base model's embedding.
         catalog: the items; their texts are tokenised once.
         max_tokens: context length. A longer history keeps its newest events that fit; profile and task always stay.
         title_tokens: an item's title is cut after so many tokens (its full title is in the item token's vector).
@@ -116,16 +127,16 @@ class PromptBuilder:
             items = [catalog[row] for row in rows]
             titles = self._encode([" " + one_line(item.title)[:400] for item in items])
             tails = self._encode([self._tail(item) for item in items])
-            ids.extend(
-                np.concatenate([title[: self.title_tokens], tail[:8]]) for title, tail in zip(titles, tails, strict=True)
-            )
+            both = zip(titles, tails, strict=True)
+            ids.extend(np.concatenate([title[: self.title_tokens], tail[:8]]) for title, tail in both)
         start = np.concatenate([[0], np.cumsum([len(row) for row in ids])]).astype(np.int64)
         return np.concatenate(ids) if ids else np.zeros(0, np.int64), start
 
     @staticmethod
     def _tail(item) -> str:
         colour = next((item.attributes[key] for key in COLOUR_KEYS if key in item.attributes), "")
-        return "".join(f" | {one_line(part)[:60]}" for part in (item.category, colour) if part)
+        title = item.title.lower()  # what the title says is not said again
+        return "".join(f" | {one_line(part)[:60]}" for part in (item.category, colour) if part.lower() not in title)
 
     def set_catalog(self, catalog: Catalog) -> None:
         """Use another catalogue, for instance after items were added."""
@@ -178,8 +189,9 @@ class PromptBuilder:
     ) -> list[Prompt]:
         """Prompts that ask for each of ``events[targets_from:]`` exactly once, oldest first.
 
-        One prompt where everything fits in ``room`` tokens (by default ``max_tokens``); otherwise consecutive windows, each beginning with as much
-        of what came before as fills half of it. The last event's own item (if any) is not part of the prompt.
+        One prompt where everything fits in ``room`` tokens (by default ``max_tokens``); otherwise consecutive windows,
+        each beginning with as much of what came before as fills half of it. The last event's own item (if any) is not
+        part of the prompt.
         """
         head = np.concatenate([self.task_ids, self.attributes(stated, inferred)])
         asks, answers = [], []

@@ -85,7 +85,7 @@ class Ranker:
         self, questions: Sequence[Question], infer: bool = True
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Title (B, d), ID (B, e) directions and query vectors (B, d), on the model's device."""
-        model, config = self.model, self.model.config
+        model, config = self.model, self.model.sizes
         attributes = [
             self.builder.attributes(q.stated, self.inferred(q) if infer else None) for q in questions
         ]
@@ -99,7 +99,7 @@ class Ranker:
 
     def query_vectors(self, texts: Sequence[str | None]) -> torch.Tensor:
         """Search words in title space (B, d); zero rows where there are none."""
-        out = np.zeros((len(texts), self.model.config.title_dim), np.float32)
+        out = np.zeros((len(texts), self.model.sizes.title_dim), np.float32)
         asked = [k for k, text in enumerate(texts) if text]
         if asked:
             out[asked] = self.encode_query([texts[k] for k in asked])
@@ -113,8 +113,8 @@ class Ranker:
         scale_t, scale_u = model.scales()
         times = np.array([self.time_of(q) for q in questions], np.int64)
         every = np.arange(len(model.titles))
-        trend = trend_features(self.trend, times, model.config.trend_days, every).to(model.device)
-        knn = self.neighbours.scores([q.history for q in questions], decay=model.config.decay)
+        trend = trend_features(self.trend, times, model.sizes.trend_days, every).to(model.device)
+        knn = self.neighbours.scores([q.history for q in questions], decay=model.sizes.decay)
         return {
             "title": scale_t * (t @ model.titles.T),
             "id": scale_u * (u @ model.item_vectors().T),
@@ -160,7 +160,7 @@ def tune(
     weights = {"title": 1.0, "id": 1.0, "prior": 1.0, "knn": 0.0}
 
     def value_of(weights: dict[str, float]) -> float:
-        scores = sum(w * parts[name] for name, w in weights.items() if w) if any(weights.values()) else parts["prior"] * 0
+        scores = sum((w * parts[name] for name, w in weights.items() if w), torch.zeros_like(parts["prior"]))
         found = ranking_metrics(rank_of_target(scores, targets, seen))
         # A little of the reciprocal rank breaks ties between weights on small validation sets.
         return found[metric] + 0.05 * found["mrr"]

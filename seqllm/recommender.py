@@ -98,7 +98,7 @@ class Recommender:
             history: item ids, oldest first; or, for many people at once, a list of such lists (the answer is then a
                 list of answers, and profile, query, occasion are one value for all or a list).
             profile: {"body_figure": "triangle"}, "body_figure=triangle,height=low" or a Profile.
-            filters: any of category, slot (a name or several), min_price, max_price, in_stock, attributes ({name: value}).
+            filters: any of category, slot (a name or several), min_price, max_price, in_stock, attributes.
             diversity: 0 ranks by score alone, towards 1 avoids showing look-alikes (maximal marginal relevance).
             lam: the mix-up's lambda, 1 = titles only, 0 = ID side only; by default the one tuned on validation.
             when: seconds since 1970 of the moment asked about (season, holiday); by default the last event learnt.
@@ -130,7 +130,7 @@ class Recommender:
         scale_t, scale_u = (float(s) for s in model.scales())
         mix = self.mix
         vector = index.vectors[row].copy()
-        title_dim = model.config.title_dim
+        title_dim = model.sizes.title_dim
         vector[:title_dim] *= mix.lam * scale_t
         vector[title_dim:-1] *= (1 - mix.lam) * mix.id * scale_u
         vector[-1] = 0.0
@@ -179,7 +179,7 @@ class Recommender:
             now = np.array([ranker.now], np.int64)
             every = np.arange(len(self.catalog))
             with torch.no_grad():
-                trend = trend_features(ranker.trend, now, model.config.trend_days, every).to(model.device)
+                trend = trend_features(ranker.trend, now, model.sizes.trend_days, every).to(model.device)
                 prior, ids = model.prior(trend)[0].cpu().numpy(), model.item_vectors().cpu().numpy()
             self._index = MixupIndex(model.titles.cpu().numpy(), ids, prior)
         return self._index
@@ -193,7 +193,7 @@ class Recommender:
         vectors = np.hstack(
             [mix.lam * scale_t * t, own * mix.id * scale_u * u, np.full((len(questions), 1), own * mix.prior)]
         ).astype(np.float32)
-        near = ranker.neighbours.scores([q.history for q in questions], decay=ranker.model.config.decay)
+        near = ranker.neighbours.scores([q.history for q in questions], decay=ranker.model.sizes.decay)
         weighted = (near * (own * mix.knn * scale_u)).tocsr()
         masks = []
         for question in questions:
@@ -297,7 +297,7 @@ class Recommender:
             arrays = ranker.inference.state()
             state |= {f"inference.{name}": torch.from_numpy(np.asarray(value)) for name, value in arrays.items()}
         config = {
-            "model": dataclasses.asdict(model.config),
+            "model": dataclasses.asdict(model.sizes),
             "mix": dataclasses.asdict(self.mix),
             "vocabulary": self.vocabulary.to_json(),
             "base": self.base,
@@ -340,7 +340,7 @@ class Recommender:
             raise ArtifactError(f"{folder}: its weights do not fit its config; train or copy the artifact again")
         vocabulary = LabelVocabulary.from_json(config["vocabulary"])
         catalog = Catalog.read(folder / "items.parquet")
-        builder = PromptBuilder(tokenizer, model.config.vocab_size, catalog, vocabulary, config["max_tokens"])
+        builder = PromptBuilder(tokenizer, model.sizes.vocab_size, catalog, vocabulary, config["max_tokens"])
         inference = ProfileInference.from_state(vocabulary, groups["inference"]) if groups["inference"] else None
         encoder = TextEncoder.from_pretrained(folder / "titles")
         if torch.cuda.is_available():

@@ -80,9 +80,15 @@ class EventLog:
         """The rows of one person, oldest first."""
         return slice(int(self.start[user]), int(self.start[user + 1]))
 
+    @property
+    def chosen(self) -> np.ndarray:
+        """bool (n,): rows where an item was chosen; a return is part of a history, never something to predict."""
+        returned = [k for k, name in enumerate(self.events) if name == "return"]
+        return ~np.isin(self.event, returned)
+
     def in_split(self, *names: str) -> np.ndarray:
-        """Rows of these splits, int64."""
-        return np.flatnonzero(np.isin(self.split, [SPLITS.index(n) for n in names]))
+        """Rows of these splits where an item was chosen, int64."""
+        return np.flatnonzero(np.isin(self.split, [SPLITS.index(n) for n in names]) & self.chosen)
 
     def context(self, row: int) -> tuple[str | None, str | None]:
         """(query, occasion) of an event, None where not stated."""

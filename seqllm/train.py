@@ -18,15 +18,15 @@ from fcn.types import Profile
 from seqllm.base import build_base, load_base
 from seqllm.data import Collator, TrainingSet
 from seqllm.evaluate import evaluate, questions_of
+from seqllm.metrics import ranking_metrics
 from seqllm.model import ModelConfig, SequentialRecommender, attach_lora
 from seqllm.neighbours import ItemNeighbours
 from seqllm.profiles import ProfileInference
-from seqllm.prompts import TASK, PromptBuilder
+from seqllm.prompts import PromptBuilder, phrases
 from seqllm.ranker import Mix, Ranker, ranks, tune
-from seqllm.metrics import ranking_metrics
 from seqllm.recommender import Recommender
 from seqllm.sequences import EventLog
-from seqllm.title_lstm import train_title_lstm
+from seqllm.title_lstm import neighbour_pairs, train_title_lstm
 from seqllm.trend import Trend
 
 VALIDATION = 2000  # people asked after each epoch; the final figures use everybody
@@ -112,7 +112,9 @@ def train(
     ranker = Ranker(model, builder, encoder.encode, trend, neighbours, int(log.time[train_rows].max()), inference)
 
     batches = TrainingSet(log, builder, options.tokens_per_batch, options.seed)
-    collate = Collator(log, builder, profiles, query_vectors, trend, warm, config, inference=inference, seed=options.seed)
+    collate = Collator(
+        log, builder, profiles, query_vectors, trend, warm, config, inference=inference, seed=options.seed
+    )
     print(
         f"{batches.n_targets:,} choices in {batches.n_windows:,} prompts, {batches.n_tokens:,} tokens an epoch; "
         f"{sum(p.numel() for p in model.parameters() if p.requires_grad):,} weights to train",
@@ -214,11 +216,9 @@ def _title_space(folder: DataFolder, log: EventLog, warm: np.ndarray, cache: Pat
         if options.title_encoder == "built-in":
             build_text_encoder(texts, seed=options.seed).save_pretrained(unfinished)
         else:
-            place = np.cumsum(warm) - 1
-            rows = log.in_split("train")
-            next_to = (log.user[rows][1:] == log.user[rows][:-1]).nonzero()[0]
-            pairs = np.stack([place[log.item[rows][next_to]], place[log.item[rows][next_to + 1]]], 1)
-            train_title_lstm(texts, pairs[pairs[:, 0] != pairs[:, 1]], unfinished, seed=options.seed)
+            place, rows = np.cumsum(warm) - 1, log.in_split("train")
+            pairs = neighbour_pairs(log.user[rows], place[log.item[rows]])
+            train_title_lstm(texts, pairs, unfinished, seed=options.seed)
         unfinished.rename(path)
     return path
 
@@ -230,7 +230,7 @@ def _base(folder: DataFolder, log: EventLog, warm: np.ndarray, cache: Path, opti
     if not path.exists():
         asked = np.unique(log.query[log.in_split("train")])
         queries = [log.queries[k] for k in asked if k >= 0]
-        texts = [*folder.catalog.texts(np.flatnonzero(warm)), *queries, *log.occasions, *log.events, TASK]
+        texts = [*folder.catalog.texts(np.flatnonzero(warm)), *queries, *phrases(log.occasions) * 5]
         unfinished = path.with_name(path.name + ".unfinished")
         build_base(texts, unfinished, seed=options.seed)
         unfinished.rename(path)
