@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from fcn.attributes import AttributeLayer
 from fcn.label_graph import LabelGraph
 from fcn.ml_gcn import HEADS, LinearHead, MLGCNHead, label_loss
 from fcn.outfit_encoder import OutfitEncoder
@@ -19,12 +20,13 @@ class FCNConfig:
 
     in_dim: int
     labels: tuple[str, ...]
+    attributes: tuple[int, ...] = ()  # number of values of each field the attribute layer reads
     head: str = "ml-gcn"
     loss: str = "bce"
-    hidden: int = 128
+    hidden: int = 192
     filters: int = 128
     widths: tuple[int, ...] = (1, 2, 3, 4)
-    pair_dim: int = 64
+    pair_dim: int = 96
     gcn_hidden: int = 256
     dropout: float = 0.0
     coherence_weight: float = 1.0
@@ -34,7 +36,14 @@ class FCNConfig:
 
     @classmethod
     def from_json(cls, data: dict) -> FCNConfig:
-        return cls(**{**data, "labels": tuple(data["labels"]), "widths": tuple(data["widths"])})
+        return cls(
+            **{
+                **data,
+                "labels": tuple(data["labels"]),
+                "attributes": tuple(data["attributes"]),
+                "widths": tuple(data["widths"]),
+            }
+        )
 
 
 class PairEncoder(nn.Module):
@@ -86,7 +95,9 @@ class FashionCognitiveNetwork(nn.Module):
             raise ValueError(f"head must be one of {HEADS}, got {config.head!r}")
         self.settings = config  # not `config`: the Trainer would write into it
         self.register_buffer("scale", torch.ones(config.in_dim))  # of the features' columns
-        self.encoder = OutfitEncoder(config.in_dim, config.hidden, config.filters, config.widths, config.dropout)
+        self.attributes = AttributeLayer(config.in_dim, config.attributes)
+        in_dim = self.attributes.out_dim + config.in_dim
+        self.encoder = OutfitEncoder(in_dim, config.hidden, config.filters, config.widths, config.dropout)
         self.pairs = PairEncoder(config.hidden, config.pair_dim, config.dropout)
         self.out_dim = self.encoder.out_dim + self.pairs.out_dim
         self.dropout = nn.Dropout(config.dropout)
@@ -106,7 +117,8 @@ class FashionCognitiveNetwork(nn.Module):
 
     def embed(self, features: Tensor, mask: Tensor) -> Tensor:
         """(B, T, D) -> (B, out_dim) outfit embeddings."""
-        items = self.encoder.items(features * self.scale, mask)
+        seen = torch.cat([self.attributes(features), features * self.scale], -1)
+        items = self.encoder.items(seen, mask)
         return torch.cat([self.encoder.pool(items, mask), self.pairs(items, mask)], 1)
 
     def forward(

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from fcn.artifacts import save_artifact, write_json
+from fcn.attributes import fit_attributes
 from fcn.calibration import Calibration
 from fcn.encoders import ImageEncoder, TextEncoder, build_image_encoder, build_text_encoder, fit_heads
 from fcn.errors import DataError, Problem
@@ -31,6 +32,7 @@ from fcn.outfits import CoherenceTest, Modalities, OutfitDataset, OutfitSet, Tra
 from fcn.training import History, describe_machine, fingerprint_of, fit, set_seed
 
 KIND = "fcn"
+RAW = 0.2  # size of the raw features: enough for what no attribute says, too little to learn items by heart
 
 
 @dataclass(frozen=True)
@@ -127,9 +129,13 @@ def train(options: TrainOptions) -> dict:
     graph = LabelGraph.from_labels(labels, splits.train.targets, options.tau, options.p, options.wiring)
     phrases = torch.from_numpy(encoder.text.encode([folder.vocabulary.phrase(label) for label in labels]))
     set_seed(options.seed)
-    config = FCNConfig(features.shape[1], tuple(labels), options.head, options.loss, **options.sizes)
+    known = splits.train.items()
+    hide = modalities(encoder, folder)
+    layer = fit_attributes(folder.catalog, features, known, hide)
+    config = FCNConfig(features.shape[1], tuple(labels), layer.sizes, options.head, options.loss, **options.sizes)
     model = FashionCognitiveNetwork(config, graph, phrases)
-    model.scale.copy_(feature_scale(features, encoder, splits.train.items()))
+    model.attributes.load_state_dict(layer.state_dict())
+    model.scale.copy_(feature_scale(features, encoder, known))
     prevalence = (splits.train.targets.sum(0) + 1.0) / (len(splits.train) + 2.0)
     model.start_at_prior(torch.from_numpy(prevalence).float())
 
@@ -139,7 +145,7 @@ def train(options: TrainOptions) -> dict:
         OutfitDataset(splits.train),
         lambda m: validate(m, splits.val, features, questions["val"]),
         out=out,
-        collate=TrainingCollator(splits.train, features, modalities(encoder, folder)),
+        collate=TrainingCollator(splits.train, features, hide),
         epochs=options.epochs,
         batch_size=options.batch_size,
         lr=options.lr,
@@ -147,6 +153,10 @@ def train(options: TrainOptions) -> dict:
         patience=options.patience,
         metric="score",
         seed=options.seed,
+        parameter_groups=[
+            {"params": [p for p in model.parameters() if p.ndim > 1]},
+            {"params": [p for p in model.parameters() if p.ndim <= 1], "weight_decay": 0.0},
+        ],
         run_key={
             "data": folder.fingerprint,
             "encoder": encoder.fingerprint,
@@ -238,12 +248,12 @@ def modalities(encoder: ItemEncoder, folder: DataFolder) -> Modalities:
 
 
 def feature_scale(features: np.ndarray, encoder: ItemEncoder, rows: np.ndarray) -> torch.Tensor:
-    """(D,) factors that give the picture and the text part unit mean square over the training items."""
-    scale = np.ones(features.shape[1], np.float32)
+    """(D,) factors of the raw features, RAW beside the attributes' 1; picture and text at equal mean square."""
+    scale = np.full(features.shape[1], RAW, np.float32)
     for part in ("image", "text"):
         columns = encoder.slices[part]
         if columns.stop > columns.start:
-            scale[columns] = 1 / max(float(np.sqrt(np.mean(np.square(features[rows, columns])))), 1e-6)
+            scale[columns] = RAW / max(float(np.sqrt(np.mean(np.square(features[rows, columns])))), 1e-6)
     return torch.from_numpy(scale)
 
 

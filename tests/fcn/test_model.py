@@ -12,7 +12,7 @@ SIZES = {"hidden": 8, "filters": 4, "pair_dim": 4, "gcn_hidden": 8, "dropout": 0
 def network(head="ml-gcn", **options):
     torch.manual_seed(0)
     graph = LabelGraph.from_labels(LABELS, np.array([[1, 1, 0], [0, 1, 1]]))
-    config = FCNConfig(6, LABELS, head, **{**SIZES, **options})
+    config = FCNConfig(6, LABELS, (2, 3), head, **{**SIZES, **options})
     return FashionCognitiveNetwork(config, graph, torch.randn(3, 5))
 
 
