@@ -8,11 +8,16 @@ carry no constant.
 
 from __future__ import annotations
 
+import warnings
+
 import torch
 from timm.loss import AsymmetricLossMultiLabel
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch_geometric.nn import GCNConv
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", FutureWarning)  # the library compiles with torch.jit.script, deprecated
+    from torch_geometric.nn import GCNConv
 
 HEADS = ("ml-gcn", "linear")
 LOSSES = ("bce", "asl")

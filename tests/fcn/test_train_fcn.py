@@ -82,7 +82,7 @@ def test_killed_runs_resume(small_sample, tiny_image_encoder, tmp_path, repo_roo
     """SIGKILL once there is a checkpoint; the same command then goes on from it and finishes."""
     out = tmp_path / "fcn"
     command = [sys.executable, str(repo_root / "train_fcn.py"), "--data", str(small_sample), "--out", str(out)]
-    command += ["--image-encoder", str(tiny_image_encoder), "--epochs", "6", "--batch-size", "16"]
+    command += ["--image-encoder", str(tiny_image_encoder), "--epochs", "4", "--batch-size", "32"]
     run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ)
     deadline = time.monotonic() + 60
     while not list(out.glob("checkpoints/checkpoint-*/complete.json")):
