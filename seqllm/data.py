@@ -158,7 +158,7 @@ class Collator:
         log = self.log
         prompts = [with_attributes(w.prompt, self.task, self._attributes(w)) for w in windows]
         rows = np.concatenate([w.rows for w in windows])
-        histories = [log.item[log.start[log.user[r]] : r] for r in rows.tolist()]
+        histories = [self._before(r) for r in rows.tolist()]
         candidates, log_q = self._candidates(log.item[rows])
         column = np.full(len(self.share), -1, np.int64)
         column[candidates] = np.arange(len(candidates))
@@ -187,9 +187,13 @@ class Collator:
         inferred = None
         if self.inference is not None:
             # Only from what came before the first choice asked for: the answer never tells on itself.
-            begin = self.log.start[window.user]
-            inferred = self.inference.infer(self.log.item[begin : window.rows[0]])
+            inferred = self.inference.infer(self._before(int(window.rows[0])))
         return self.builder.attributes(stated, inferred)
+
+    def _before(self, row: int) -> np.ndarray:
+        """Items of a person's training events before one of them; nothing held out, wherever it stands in time."""
+        begin = self.log.start[self.log.user[row]]
+        return self.log.item[begin:row][self.log.split[begin:row] == 0]
 
     def _candidates(self, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         if self.negatives >= len(self.warm_rows):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -90,20 +91,23 @@ def evaluate(recommender, folder: DataFolder, split: str = "test", ranks_path: s
         remedy = "name another, or mark events with it"
         raise DataError(Problem("interactions.parquet", None, "split", split, "no events in this split", remedy))
     recommender.check_catalog(folder.catalog)
-    recommender.learn(log, *KNOWN[split])
     cold = ~(np.bincount(log.item[log.in_split("train")], minlength=len(folder.catalog)) > 0)[targets]
-
-    found = ranks(recommender.ranker, questions, targets, recommender.mix)
+    bare = [Question(q.events) for q in questions]
+    modes = {}
+    with recommender.knowing(log, *KNOWN[split]):
+        ranker = recommender.ranker
+        measure = functools.partial(ranks, ranker, targets=targets, mix=recommender.mix, hidden=recommender.removed)
+        found = measure(questions)
+        if any(profiles):
+            modes["none"] = measure(bare, infer=False)
+            modes["stated"] = found if ranker.inference is None else measure(questions, infer=False)
+            if ranker.inference is not None:
+                modes["inferred"] = measure(bare)
+                modes["stated+inferred"] = found
     people = len(set(log.user[rows].tolist()))
     report = {"split": split, "people": people, "events": len(rows), "items": len(folder.catalog)}
     report |= _report(found, cold)
-    if any(profiles):
-        bare = [Question(q.events) for q in questions]
-        modes = {"none": ranks(recommender.ranker, bare, targets, recommender.mix, infer=False)}
-        modes["stated"] = ranks(recommender.ranker, questions, targets, recommender.mix, infer=False)
-        if recommender.ranker.inference is not None:
-            modes["inferred"] = ranks(recommender.ranker, bare, targets, recommender.mix)
-            modes["stated+inferred"] = found
+    if modes:
         report["profile_tokens"] = {name: ranking_metrics(r) for name, r in modes.items()}
     for name, (opponent, options) in baseline_ranks(log, len(folder.catalog), split).items():
         report[name] = _report(opponent, cold) | {"options": options}
@@ -128,6 +132,10 @@ def _write_ranks(path: Path, folder: DataFolder, log: EventLog, rows: np.ndarray
             "rank": pa.array(found, pa.int64()),
         }
     )
+    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.writing")
-    pq.write_table(table, temporary)
-    temporary.replace(path)
+    try:
+        pq.write_table(table, temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -39,21 +39,33 @@ def allowed_rows(catalog: Catalog, filters: Mapping) -> np.ndarray:
         elif name == "in_stock":
             mask &= catalog.in_stock == bool(value)
         elif name == "min_price":
-            mask &= np.nan_to_num(catalog.price, nan=-np.inf) >= float(value)
+            mask &= np.nan_to_num(catalog.price, nan=-np.inf) >= _number(value, name)
         elif name == "max_price":
-            mask &= np.nan_to_num(catalog.price, nan=np.inf) <= float(value)
+            mask &= np.nan_to_num(catalog.price, nan=np.inf) <= _number(value, name)
         else:
             mask &= _attributes(catalog, value)
     return mask
 
 
 def _known(value, names, field: str) -> list[str]:
-    wanted = [value] if isinstance(value, str) else list(value)
-    by_lower = {name.lower(): name for name in names}
+    """All of ``names`` that are one of the wanted ones but for case."""
+    wanted = [value] if isinstance(value, str) else [str(v) for v in value]
+    lower = {name.lower() for name in names}
     for name in wanted:
-        if name.lower() not in by_lower:
+        if name.lower() not in lower:
             raise DataError(Problem(None, None, field, name, f"no such {field} in the catalogue", nearest(name, names)))
-    return [by_lower[name.lower()] for name in wanted]
+    asked = {name.lower() for name in wanted}
+    return [name for name in names if name.lower() in asked]
+
+
+def _number(value, field: str) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = float("nan")
+    if number != number:
+        raise DataError(Problem(None, None, field, value, "not a number", "give a price, or leave the filter out"))
+    return number
 
 
 def _attributes(catalog: Catalog, wanted: Mapping) -> np.ndarray:
@@ -63,4 +75,3 @@ def _attributes(catalog: Catalog, wanted: Mapping) -> np.ndarray:
         found = pc.map_lookup(column, pa.scalar(name, pa.string()), "first")
         mask &= np.array([v is not None and v.lower() in values for v in found.to_pylist()], bool)
     return mask
-

@@ -101,17 +101,18 @@ class SequentialRecommender(nn.Module):
     def device(self) -> torch.device:
         return self.titles.device
 
-    def set_items(self, titles: Tensor, warm: Tensor) -> None:
-        """Use another catalogue whose first rows are the known ones; new rows are cold."""
-        grown = len(titles) - self.sizes.n_items
-        if grown < 0 or len(titles) != len(warm):
-            raise ValueError("titles and warm must hold the known items first")
-        self.titles, self.warm = titles.float().to(self.device), warm.bool().to(self.device)
-        if grown:
-            old = self.item_id.weight
-            self.item_id = nn.Embedding.from_pretrained(torch.cat([old.data, old.new_zeros(grown, old.shape[1])]))
-            self.item_bias = nn.Parameter(torch.cat([self.item_bias.data, self.item_bias.new_zeros(grown)]))
-            self.sizes = dataclasses.replace(self.sizes, n_items=len(titles))
+    def set_items(self, titles: Tensor, source: Tensor) -> None:
+        """Use another catalogue.
+
+        titles: (N, title_dim) unit rows; source: int64 (N,), which of the present items each one is, -1 for a new one
+        (which is cold).
+        """
+        source = source.to(self.device)
+        known, rows = source >= 0, source.clamp(min=0)
+        self.titles, self.warm = titles.float().to(self.device), self.warm[rows] & known
+        self.item_id = nn.Embedding.from_pretrained(self.item_id.weight.data[rows] * known.unsqueeze(-1))
+        self.item_bias = nn.Parameter(self.item_bias.data[rows] * known)
+        self.sizes = dataclasses.replace(self.sizes, n_items=len(titles))
 
     # -- items -------------------------------------------------------------------------------------------------
 

@@ -60,11 +60,13 @@ class ItemNeighbours:
         """
         return recency_weights(histories, self.n_items, decay) @ self.similarity
 
-    def resized(self, n_items: int) -> ItemNeighbours:
-        """The same neighbours in a catalogue that has grown; new items have none yet."""
-        s = self.similarity
-        indptr = np.concatenate([s.indptr, np.full(n_items - s.shape[0], s.indptr[-1], s.indptr.dtype)])
-        return ItemNeighbours(sp.csr_matrix((s.data, s.indices, indptr), shape=(n_items, n_items)))
+    def rearranged(self, place: np.ndarray, n_items: int) -> ItemNeighbours:
+        """The same neighbours in another catalogue of `n_items`, where item i stands in row place[i]; other items
+        have none."""
+        s, place = self.similarity.tocoo(), np.asarray(place, dtype=np.int64)
+        similarity = sp.csr_matrix((s.data, (place[s.row], place[s.col])), shape=(n_items, n_items))
+        similarity.sort_indices()
+        return ItemNeighbours(similarity)
 
     def state(self) -> dict[str, np.ndarray]:
         """The matrix as arrays, for safetensors."""

@@ -11,10 +11,14 @@ with s = p for polarity "suits" and 1 - p for "unsuits". Groups no outfit label 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fcn.types import LabelVocabulary, Profile
+
+if TYPE_CHECKING:
+    from fcn.scorer import OutfitScorer
 
 STRENGTHS = (0.0, 0.125, 0.25, 0.5, 1.0, 2.0)
 NEWEST = 30
@@ -44,7 +48,9 @@ class ProfileInference:
         self.strength, self.threshold = strength, threshold
         labels = set(vocabulary.outfit_labels)
         self.groups = {
-            name: span for name, span in vocabulary.group_slices.items() if vocabulary.labels[span.start] in labels
+            name: span
+            for name, span in vocabulary.group_slices.items()
+            if vocabulary.labels[span.start] in labels and evidence[:, span].any()
         }
 
     @classmethod
@@ -111,9 +117,10 @@ class ProfileInference:
                 found[name] = (self.vocabulary.labels[k].partition("=")[2],)
         return Profile(found)
 
-    def add(self, posterior: np.ndarray) -> None:
-        """Evidence of new items, after those there are. posterior: (n, outfit labels)."""
-        self.evidence = np.concatenate([self.evidence, suit_logits(posterior, self.vocabulary) - self.centre])
+    def rearrange(self, source: np.ndarray, fresh: np.ndarray, posterior: np.ndarray) -> None:
+        """Use another catalogue: item i was row source[i]; rows ``fresh`` are new, their posterior (n, labels)."""
+        self.evidence = self.evidence[source]
+        self.evidence[fresh] = suit_logits(posterior, self.vocabulary) - self.centre
 
     def state(self) -> dict[str, np.ndarray]:
         """Arrays that :meth:`from_state` takes."""
@@ -123,6 +130,21 @@ class ProfileInference:
     @classmethod
     def from_state(cls, vocabulary: LabelVocabulary, state: dict[str, np.ndarray]) -> ProfileInference:
         return cls(vocabulary, state["evidence"], state["log_prior"], float(state["strength"][0]), state["centre"])
+
+
+def posteriors(scorer: OutfitScorer, pieces: Sequence, vocabulary: LabelVocabulary) -> np.ndarray:
+    """FCN's probability of each label of ``vocabulary.outfit_labels`` for each single piece: (n, labels).
+
+    Labels the network was not trained on are .5 everywhere, which is no evidence.
+    """
+    out = np.full((len(pieces), len(vocabulary.outfit_labels)), 0.5)
+    if len(pieces):
+        column = {label: k for k, label in enumerate(scorer.labels)}
+        found = scorer.label_posterior([[piece] for piece in pieces])
+        for k, label in enumerate(vocabulary.outfit_labels):
+            if label in column:
+                out[:, k] = found[:, column[label]]
+    return out
 
 
 def suit_logits(posterior: np.ndarray, vocabulary: LabelVocabulary) -> np.ndarray:

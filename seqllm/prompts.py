@@ -29,6 +29,7 @@ from seqllm.dates import DAY, SEASONS, gap_words, holiday, season
 
 TASK = "Recommend the next item. Mind colour, size, season, occasion, holiday, order. Answer with one title."
 REC = "[REC]"
+HEAD_TOKENS, QUERY_TOKENS = 40, 24  # at most, of when and what for, and of a person's words
 COLOUR_KEYS = ("colour", "color", "baseColour", "colour_group_name")
 
 
@@ -72,6 +73,12 @@ def special_tokens(vocabulary: LabelVocabulary) -> list[str]:
     return [REC, *(f"<{label}>" for label in vocabulary.labels), *(f"<{label}>" for label in marked)]
 
 
+def _control_ids(tokenizer) -> set[int]:
+    """Ids a tokenizer gives a meaning of their own: its named special tokens and those reserved in its files."""
+    added = getattr(tokenizer, "added_tokens_decoder", {})
+    return {*tokenizer.all_special_ids, *(number for number, token in added.items() if token.special)}
+
+
 class PromptBuilder:
     """Turns a person and her events into prompts.
 
@@ -96,10 +103,10 @@ class PromptBuilder:
         self.specials = special_tokens(vocabulary)
         self.rec_id = vocab_size
         self.item_base = vocab_size + len(self.specials)
-        self._reserved = np.array(sorted(set(tokenizer.all_special_ids)), np.int64)
+        self._reserved = np.array(sorted(_control_ids(tokenizer)), np.int64)
         self._words: dict[str, np.ndarray] = {}
         self.task_ids = self._encode([TASK + "\nPerson:"])[0]
-        self.set_catalog(catalog)
+        self._item_ids, self._item_start = self._items(catalog, 0)
 
     # -- text to ids -------------------------------------------------------------------------------------------
 
@@ -120,12 +127,13 @@ class PromptBuilder:
                 self._words[text] = known
         return known
 
-    def _items(self, catalog: Catalog) -> tuple[np.ndarray, np.ndarray]:
+    def _items(self, catalog: Catalog, first: int) -> tuple[np.ndarray, np.ndarray]:
+        """Text ids of the items from row ``first`` on, flat, and where each begins."""
         ids: list[np.ndarray] = []
-        for begin in range(0, len(catalog), 8192):
-            rows = range(begin, min(begin + 8192, len(catalog)))
-            items = [catalog[row] for row in rows]
-            titles = self._encode([" " + one_line(item.title)[:400] for item in items])
+        table = catalog.table.select(["title", "category", "attributes"])
+        for begin in range(first, len(catalog), 8192):
+            items = table.slice(begin, 8192).to_pylist()
+            titles = self._encode([" " + one_line(item["title"])[:400] for item in items])
             tails = self._encode([self._tail(item) for item in items])
             both = zip(titles, tails, strict=True)
             ids.extend(np.concatenate([title[: self.title_tokens], tail[:8]]) for title, tail in both)
@@ -133,15 +141,20 @@ class PromptBuilder:
         return np.concatenate(ids) if ids else np.zeros(0, np.int64), start
 
     @staticmethod
-    def _tail(item) -> str:
-        colour = next((item.attributes[key] for key in COLOUR_KEYS if key in item.attributes), "")
-        title = item.title.lower()  # what the title says is not said again
-        return "".join(f" | {one_line(part)[:60]}" for part in (item.category, colour) if part.lower() not in title)
+    def _tail(item: dict) -> str:
+        attributes = dict(item["attributes"] or ())
+        colour = next((attributes[key] for key in COLOUR_KEYS if key in attributes), "")
+        title = item["title"].lower()  # what the title says is not said again
+        parts = [part for part in (item["category"], colour) if part.lower() not in title]
+        return "".join(f" | {one_line(part)[:60]}" for part in parts)
 
-    def set_catalog(self, catalog: Catalog) -> None:
-        """Use another catalogue, for instance after items were added."""
+    def set_catalog(self, catalog: Catalog, kept: int = 0) -> None:
+        """Use another catalogue; its first ``kept`` items are those of the present one, which saves time."""
+        ids, start = self._items(catalog, kept)
+        known = self._item_start[kept]
         self.catalog = catalog
-        self._item_ids, self._item_start = self._items(catalog)
+        self._item_ids = np.concatenate([self._item_ids[:known], ids])
+        self._item_start = np.concatenate([self._item_start[:kept], start + known])
 
     # -- pieces of a prompt ------------------------------------------------------------------------------------
 
@@ -164,9 +177,9 @@ class PromptBuilder:
                 parts.append(day)
         if event.occasion:
             parts.append(f"for {one_line(event.occasion)[:60]}")
-        head = self._word(("\n- " + ", ".join(parts)).rstrip())
+        head = self._word(("\n- " + ", ".join(parts)).rstrip())[:HEAD_TOKENS]
         asked = self._word(f", searched: {one_line(event.query)[:120]}") if event.query else np.zeros(0, np.int64)
-        return np.concatenate([head, asked[:24], self._word(":"), [self.rec_id]])
+        return np.concatenate([head, asked[:QUERY_TOKENS], self._word(":"), [self.rec_id]])
 
     def _chosen(self, event: Event) -> np.ndarray:
         text = self._item_ids[self._item_start[event.item] : self._item_start[event.item + 1]]
@@ -175,7 +188,9 @@ class PromptBuilder:
     def special_rows(self, embedding: torch.Tensor) -> torch.Tensor:
         """Where special tokens start: the mean of the base embedding (V, d) over the words that name each. (S, d)."""
         words = [token.strip("<>[]").replace("=", " ").replace("~", " ").replace("_", " ") for token in self.specials]
-        return torch.stack([embedding[torch.from_numpy(ids)].mean(0) for ids in self._encode(words)])
+        middle = embedding.mean(0)  # for a name this tokenizer has no token for
+        rows = self._encode(words)
+        return torch.stack([embedding[torch.from_numpy(ids)].mean(0) if len(ids) else middle for ids in rows])
 
     # -- whole prompts -----------------------------------------------------------------------------------------
 

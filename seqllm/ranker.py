@@ -134,12 +134,22 @@ class Ranker:
 
 
 def ranks(
-    ranker: Ranker, questions: Sequence[Question], targets: np.ndarray, mix: Mix, infer: bool = True
+    ranker: Ranker,
+    questions: Sequence[Question],
+    targets: np.ndarray,
+    mix: Mix,
+    infer: bool = True,
+    hidden: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Rank of each target among ALL items, items the person has already excluded; 0 is first. int64 (n,)."""
+    """Rank of each target among ALL items, items the person has already excluded; 0 is first. int64 (n,).
+
+    hidden: bool (N,), items that are never shown and stand behind all others.
+    """
     found = []
     for part in ranker.batches(questions):
         scores = mix(ranker.parts(questions[part], infer))
+        if hidden is not None:
+            scores[:, torch.from_numpy(hidden).to(scores.device)] = float("-inf")
         found.append(rank_of_target(scores, targets[part], [q.history for q in questions[part]]))
     return np.concatenate(found) if found else np.zeros(0, np.int64)
 

@@ -29,6 +29,8 @@ def reasons_for(
     history = question.history[-20:]
     past = model.titles[history].cpu().numpy() if len(history) else np.zeros((0, titles.shape[1]), np.float32)
     words = question.events[-1].query
+    prior = recommender.index.vectors[:, -1]
+    average = float(prior.mean())
     together = dict(zip(near.indices.tolist(), near.data.tolist(), strict=True))
     found = []
     for row, title in zip(rows.tolist(), titles, strict=True):
@@ -41,8 +43,8 @@ def reasons_for(
             phrases.append((0.4 + together[row], "chosen by people who chose what you chose"))
         phrases += _suits(recommender, question, row)
         if not phrases:
-            fallback = f"chosen for {question.events[-1].occasion}" if question.events[-1].occasion else "popular now"
-            phrases.append((0.0, fallback))
+            told = "in line with what you chose" if len(history) else "in line with what you told"
+            phrases.append((0.0, "popular now" if prior[row] > average else told))
         found.append(tuple(text for _, text in sorted(phrases, reverse=True)[:3]))
     return found
 

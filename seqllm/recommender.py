@@ -7,13 +7,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 from peft import PeftModel
 
@@ -21,6 +23,7 @@ from fcn.artifacts import load_artifact, save_artifact
 from fcn.catalog import Catalog
 from fcn.encoders import TextEncoder
 from fcn.errors import ArtifactError, DataError, Problem
+from fcn.folder import DataFolder
 from fcn.types import Item, LabelVocabulary, Profile
 from seqllm.base import load_base
 from seqllm.data import trend_features
@@ -28,11 +31,11 @@ from seqllm.filters import allowed_rows
 from seqllm.mixup import MixupIndex
 from seqllm.model import ModelConfig, SequentialRecommender
 from seqllm.neighbours import ItemNeighbours
-from seqllm.profiles import ProfileInference
+from seqllm.profiles import ProfileInference, posteriors
 from seqllm.prompts import Event, PromptBuilder
 from seqllm.ranker import Mix, Question, Ranker
 from seqllm.reasons import reasons_for
-from seqllm.sequences import EventLog
+from seqllm.sequences import SPLITS, EventLog
 from seqllm.trend import Trend
 
 KIND = "seqllm"
@@ -92,11 +95,13 @@ class Recommender:
         lam: float | None = None,
         when: int | None = None,
     ) -> list[Hit] | list[list[Hit]]:
-        """The k items to show next, best first.
+        """The k items to show next, best first; fewer only where fewer pass the filters.
 
         Args:
             history: item ids, oldest first; or, for many people at once, a list of such lists (the answer is then a
-                list of answers, and profile, query, occasion are one value for all or a list).
+                list of answers, and profile, query, occasion are one value for all or a list). Any length: the newest
+                that fit the context reach the language model, the 30 newest the mean of past items; all are excluded
+                when ``exclude_seen``.
             profile: {"body_figure": "triangle"}, "body_figure=triangle,height=low" or a Profile.
             filters: any of category, slot (a name or several), min_price, max_price, in_stock, attributes.
             diversity: 0 ranks by score alone, towards 1 avoids showing look-alikes (maximal marginal relevance).
@@ -106,6 +111,12 @@ class Recommender:
         Raises:
             DataError: an unknown item, label, category or filter; or nothing at all is known of the person.
         """
+        history = () if history is None else history
+        if isinstance(history, str):
+            raise DataError(Problem(None, None, "history", history, "one text, not a list", "give a list of item ids"))
+        _within("k", k, 1, float("inf"))
+        _within("diversity", diversity, 0, 1)
+        _within("lam", lam, 0, 1)
         many = len(history) > 0 and not isinstance(history[0], str)
         histories = [list(h) for h in history] if many else [list(history)]
         n = len(histories)
@@ -127,7 +138,7 @@ class Recommender:
         allowed = allowed_rows(self.catalog, filters or {}) & ~self.removed
         allowed[row] = False
         index, model = self.index, self.ranker.model
-        scale_t, scale_u = (float(s) for s in model.scales())
+        scale_t, scale_u = (s.item() for s in model.scales())
         mix = self.mix
         vector = index.vectors[row].copy()
         title_dim = model.sizes.title_dim
@@ -152,8 +163,14 @@ class Recommender:
         scorer = self.scorer
         chosen = self._profile(profile)
         filters = {**(filters or {}), "slot": slot}
-        pool = self.recommend(list(outfit), chosen, k=100, filters=filters)
-        results = scorer.score([[*outfit, hit.item.item_id] for hit in pool], chosen)
+        pool = self.recommend(list(outfit), chosen, k=max(100, k), filters=filters)
+        if not pool:
+            return []
+        # The network's own catalogue has pictures; an item that came later is judged by its text.
+        base = [piece if piece in scorer.catalog else self.catalog.get(piece) for piece in outfit]
+        last = [hit.item.item_id if hit.item.item_id in scorer.catalog else hit.item for hit in pool]
+        known = [label for label in chosen.labels() if scorer.vocabulary.problem(label) is None]
+        results = scorer.score([[*base, piece] for piece in last], Profile.from_labels(known))
         ranked = sorted(zip(pool, results, strict=True), key=lambda pair: -pair[1].score)[:k]
         return [
             Hit(hit.item, result.score, (f"hangs together {result.coherence:.0%}", *hit.reasons[:1]))
@@ -188,7 +205,7 @@ class Recommender:
         mix = self.mix if lam is None else dataclasses.replace(self.mix, lam=lam)
         ranker, index = self.ranker, self.index
         t, u, query = (x.cpu().numpy() for x in ranker.directions(questions))
-        scale_t, scale_u = (float(s) for s in ranker.model.scales())
+        scale_t, scale_u = (s.item() for s in ranker.model.scales())
         own = 1 - mix.lam
         vectors = np.hstack(
             [mix.lam * scale_t * t, own * mix.id * scale_u * u, np.full((len(questions), 1), own * mix.prior)]
@@ -220,11 +237,12 @@ class Recommender:
         return answers
 
     def _profile(self, profile) -> Profile:
-        if profile is None:
-            return Profile()
-        made = profile if isinstance(profile, Profile) else (
-            Profile.parse(profile) if isinstance(profile, str) else Profile(profile)
-        )
+        if profile is None or isinstance(profile, Profile):
+            made = profile or Profile()
+        elif isinstance(profile, str):
+            made = Profile.parse(profile)
+        else:
+            made = Profile(profile) if isinstance(profile, Mapping) else Profile.from_labels(profile)
         self.vocabulary.check(made)
         return made
 
@@ -244,45 +262,101 @@ class Recommender:
     # -- a living catalogue ------------------------------------------------------------------------------------
 
     def add_items(self, items: Sequence[Item]) -> None:
-        """Make new items recommendable at once. Their titles place them; nothing is trained."""
-        self._grow(self.catalog.concat(list(items)))
+        """Make new items recommendable at once. Their titles place them; nothing is trained.
 
-    def _grow(self, catalog: Catalog) -> None:
-        ranker, model, old = self.ranker, self.ranker.model, len(self.catalog)
+        Raises:
+            DataError: an id is already in the catalogue (also of an item that was removed), or comes twice.
+        """
+        items = list(items)
+        if not items:
+            return
+        catalog, old = self.catalog.concat(items), len(self.catalog)
         fresh = np.arange(old, len(catalog))
-        titles = torch.from_numpy(self.encoder.encode(catalog.texts(fresh))).to(model.device)
-        warm = torch.cat([model.warm, model.warm.new_zeros(len(fresh))])
-        model.set_items(torch.cat([model.titles, titles]), warm)
-        ranker.builder.set_catalog(catalog)
-        ranker.trend, ranker.neighbours = ranker.trend.resized(len(catalog)), ranker.neighbours.resized(len(catalog))
-        if ranker.inference is not None:
-            scorer = self.scorer
-            posterior = scorer.label_posterior([[catalog[int(row)]] for row in fresh])
-            ranker.inference.add(posterior)
-        self.catalog = catalog
-        self.removed = np.concatenate([self.removed, np.zeros(len(fresh), bool)])
-        self._index = None
+        source = np.concatenate([np.arange(old), np.full(len(items), -1)])
+        self._use(catalog, source, fresh, np.concatenate([self.removed, np.zeros(len(items), bool)]), kept=old)
 
     def remove_items(self, item_ids: Sequence[str]) -> None:
         """Never show these again (they may still stand in histories)."""
         self.removed[self.catalog.rows(list(item_ids))] = True
 
+    def refresh(self, folder: DataFolder) -> dict[str, int]:
+        """Bring everything but the trained weights up to date with a data set folder.
+
+        The catalogue becomes the folder's: new items are added, changed ones placed by their new texts, prices and
+        stock taken over, items that were removed and are in the folder shown again. Items the folder has no more are
+        never shown, but may stand in histories. What sells and who bought what together is learnt anew from all its
+        events; without events it stays.
+
+        Returns:
+            How many "items" there are now, and how many were "added", "removed" and "changed" (in their texts).
+        """
+        ids, present = (c.ids.cast(pa.string()) for c in (folder.catalog, self.catalog))
+        source = pc.fill_null(pc.index_in(ids, present), -1).to_numpy().astype(np.int64)
+        gone = np.setdiff1d(np.arange(len(present)), source)
+        removed = np.arange(len(source) + len(gone)) >= len(source)
+        before = int(self.removed[gone].sum())
+        source = np.concatenate([source, gone])
+        catalog = folder.catalog.concat(self.catalog.take(gone)) if len(gone) else folder.catalog
+        now, then = catalog.texts(), self.catalog.texts()
+        added = source < 0
+        changed = np.array([s < 0 or text != then[s] for s, text in zip(source.tolist(), now, strict=True)], bool)
+        log = EventLog.from_folder(folder) if folder.interactions is not None and len(folder.interactions) else None
+        self._use(catalog, source, np.flatnonzero(changed), removed)
+        if log is not None:
+            self.learn(log, *SPLITS)
+        self.data_fingerprint = folder.fingerprint
+        counts = {"items": len(folder.catalog), "added": added.sum(), "removed": len(gone) - before}
+        return {name: int(n) for name, n in (counts | {"changed": (changed & ~added).sum()}).items()}
+
+    def _use(self, catalog: Catalog, source: np.ndarray, fresh: np.ndarray, removed: np.ndarray, kept: int = 0) -> None:
+        """Take another catalogue: item i was row source[i] (-1: new); rows ``fresh`` are embedded anew.
+
+        Every present item must be in it. The first ``kept`` rows are known to be as they were.
+        """
+        ranker, model, taken = self.ranker, self.ranker.model, np.maximum(source, 0)
+        titles = model.titles.cpu().numpy()[taken]
+        titles[fresh] = self.encoder.encode(catalog.texts(fresh))
+        if ranker.inference is not None:
+            posterior = posteriors(self.scorer, [catalog[int(row)] for row in fresh], self.vocabulary)
+            ranker.inference.rearrange(taken, fresh, posterior)
+        place = np.zeros(len(self.catalog), np.int64)
+        place[source[source >= 0]] = np.flatnonzero(source >= 0)
+        model.set_items(torch.from_numpy(titles), torch.from_numpy(source))
+        ranker.builder.set_catalog(catalog, kept)
+        ranker.trend = ranker.trend.rearranged(place, len(catalog))
+        ranker.neighbours = ranker.neighbours.rearranged(place, len(catalog))
+        self.catalog, self.removed, self._index = catalog, removed, None
+
     def learn(self, log: EventLog, *splits: str) -> None:
         """Take popularity and co-occurrence from these splits' events, without touching the model."""
         rows = log.in_split(*splits)
+        if not len(rows):
+            remedy = f"mark events split={splits[0]}"
+            raise DataError(Problem("interactions.parquet", None, "split", None, "no events to learn from", remedy))
         ranker = self.ranker
         ranker.trend = Trend(log.item[rows], log.time[rows], len(self.catalog))
         ranker.neighbours = ItemNeighbours.fit(log.user[rows], log.item[rows], len(self.catalog))
         ranker.now = int(log.time[rows].max()) + 86_400  # the day after, so that the last day counts
         self._index = None
 
+    @contextlib.contextmanager
+    def knowing(self, log: EventLog, *splits: str) -> Iterator[None]:
+        """Within the block everything is as after :meth:`learn`; then as before."""
+        ranker = self.ranker
+        before = ranker.trend, ranker.neighbours, ranker.now
+        self.learn(log, *splits)
+        try:
+            yield
+        finally:
+            ranker.trend, ranker.neighbours, ranker.now = before
+            self._index = None
+
     def check_catalog(self, catalog: Catalog) -> None:
-        """DataError unless ``catalog`` holds this recommender's items in the same order."""
-        if not catalog.ids.cast(pa.string()).equals(self.catalog.ids.cast(pa.string())):
-            raise DataError(
-                Problem("items.parquet", None, "item_id", None, "other items than the model was trained with",
-                        "evaluate on the folder it was trained on, or train again")  # fmt: skip
-            )
+        """DataError unless ``catalog`` holds the items this recommender may show, in the same order."""
+        ids = self.catalog.ids.cast(pa.string())
+        if not (catalog.ids.cast(pa.string()).equals(ids[: len(catalog)]) and self.removed[len(catalog) :].all()):
+            remedy = "give the folder it was trained on, or bring it up to date with `python -m seqllm index`"
+            raise DataError(Problem("items.parquet", None, "item_id", None, "other items than the model's", remedy))
 
     # -- on disk -----------------------------------------------------------------------------------------------
 
@@ -300,7 +374,7 @@ class Recommender:
             "model": dataclasses.asdict(model.sizes),
             "mix": dataclasses.asdict(self.mix),
             "vocabulary": self.vocabulary.to_json(),
-            "base": self.base,
+            "base": str(Path(self.base).resolve()) if Path(self.base).is_dir() else self.base,
             "max_tokens": ranker.builder.max_tokens,
             "now": ranker.now,
             "fcn": self.fcn is not None,
@@ -366,6 +440,12 @@ class Recommender:
         )
         made.removed = removed
         return made
+
+
+def _within(name: str, value: float | None, low: float, high: float) -> None:
+    if value is not None and not low <= value <= high:
+        remedy = f"give a number from {low} to {high}" if high < float("inf") else f"give {low} or more"
+        raise DataError(Problem(None, None, name, value, "out of range", remedy))
 
 
 def _spread(value, n: int, many: bool) -> list:

@@ -64,7 +64,7 @@ class EventLog:
             user_ids=folder.user_ids,
             start=np.concatenate([[0], np.cumsum(np.bincount(user, minlength=n_users))]).astype(np.int64),
         )
-        if not (log.split == 0).any():
+        if not len(log.in_split("train")):
             remedy = "mark earlier events split=train (fcn.splits.leave_one_out does it)"
             raise DataError(Problem("interactions.parquet", None, "split", None, "no training events", remedy))
         return log

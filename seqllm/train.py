@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from fcn.artifacts import write_json
+from fcn.artifacts import load_artifact, write_json
 from fcn.encoders import TextEncoder, build_text_encoder
+from fcn.errors import DataError, Problem
 from fcn.folder import DataFolder
 from fcn.training import describe_machine, fingerprint_of, fit, set_seed
 from fcn.types import Profile
@@ -21,7 +22,7 @@ from seqllm.evaluate import evaluate, questions_of
 from seqllm.metrics import ranking_metrics
 from seqllm.model import ModelConfig, SequentialRecommender, attach_lora
 from seqllm.neighbours import ItemNeighbours
-from seqllm.profiles import ProfileInference
+from seqllm.profiles import ProfileInference, posteriors
 from seqllm.prompts import PromptBuilder, phrases
 from seqllm.ranker import Mix, Ranker, ranks, tune
 from seqllm.recommender import Recommender
@@ -69,6 +70,9 @@ def train(
     print(f"seed {options.seed}  machine {describe_machine()}", flush=True)
     log, catalog = EventLog.from_folder(folder), folder.catalog
     train_rows = log.in_split("train")
+    if not len(log.in_split("val")):
+        remedy = "mark each person's last event but one split=val (fcn.splits.leave_one_out does it)"
+        raise DataError(Problem("interactions.parquet", None, "split", None, "no validation events", remedy))
     warm = np.bincount(log.item[train_rows], minlength=len(catalog)) > 0
     print(
         f"{folder.name}: {len(catalog):,} items ({int((~warm).sum()):,} never in training), {log.n_users:,} people, "
@@ -88,6 +92,10 @@ def train(
     tokenizer, base = load_base(base_path, options.quantize)
     base_embedding = base.get_input_embeddings().weight
     vocab_size, hidden = base_embedding.shape
+    context = getattr(base.config, "max_position_embeddings", None) or options.max_tokens
+    if context < options.max_tokens:
+        remedy = f"pass --max-tokens {context}"
+        raise DataError(Problem(None, None, "max_tokens", options.max_tokens, "longer than the base reads", remedy))
     builder = PromptBuilder(tokenizer, vocab_size, catalog, folder.vocabulary, options.max_tokens)
     config = ModelConfig(
         n_items=len(catalog),
@@ -188,7 +196,10 @@ def _groups(model: SequentialRecommender, lr: float) -> list[dict]:
 
 def fcn_fingerprint(path: str | Path | None) -> str:
     """Identity of a trained FCN: the hash of its manifest."""
-    return "" if path is None else fingerprint_of((Path(path) / "artifact.json").read_text(encoding="utf-8"))
+    if path is None:
+        return ""
+    load_artifact(path, "fcn")
+    return fingerprint_of((Path(path) / "artifact.json").read_text(encoding="utf-8"))
 
 
 def fit_inference(fcn: str | Path, folder: DataFolder, log: EventLog, profiles: list[Profile]) -> ProfileInference:
@@ -197,10 +208,13 @@ def fit_inference(fcn: str | Path, folder: DataFolder, log: EventLog, profiles: 
 
     scorer = OutfitScorer.from_pretrained(fcn)
     scorer.use(folder)
-    posterior = scorer.label_posterior([[item_id] for item_id in folder.catalog.ids.to_pylist()])
+    posterior = posteriors(scorer, folder.catalog.ids.to_pylist(), folder.vocabulary)
     train = log.split == 0
     histories = [log.item[log.rows_of(u)][train[log.rows_of(u)]] for u in range(log.n_users)]
-    return ProfileInference.fit(posterior, folder.vocabulary, histories, profiles)
+    known = [u for u, history in enumerate(histories) if len(history)]  # people met in training
+    return ProfileInference.fit(
+        posterior, folder.vocabulary, [histories[u] for u in known], [profiles[u] for u in known]
+    )
 
 
 def _title_space(folder: DataFolder, log: EventLog, warm: np.ndarray, cache: Path, options: Options) -> Path | str:
@@ -230,7 +244,9 @@ def _base(folder: DataFolder, log: EventLog, warm: np.ndarray, cache: Path, opti
     if not path.exists():
         asked = np.unique(log.query[log.in_split("train")])
         queries = [log.queries[k] for k in asked if k >= 0]
-        texts = [*folder.catalog.texts(np.flatnonzero(warm)), *queries, *phrases(log.occasions) * 5]
+        named = np.unique(log.occasion[log.in_split("train")])
+        occasions = [log.occasions[k] for k in named if k >= 0]
+        texts = [*folder.catalog.texts(np.flatnonzero(warm)), *queries, *phrases(occasions) * 5]
         unfinished = path.with_name(path.name + ".unfinished")
         build_base(texts, unfinished, seed=options.seed)
         unfinished.rename(path)

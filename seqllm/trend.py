@@ -53,9 +53,10 @@ class Trend:
             table[row], entered, left = running, hi, lo
         return table if len(asked) == len(which) and (which == np.arange(len(which))).all() else table[which]
 
-    def resized(self, n_items: int) -> Trend:
-        """The same events in a catalogue that has grown."""
-        return Trend.from_tensors({**self.tensors(), "n_items": np.array([n_items])})
+    def rearranged(self, place: np.ndarray, n_items: int) -> Trend:
+        """The same events in another catalogue of `n_items`, where item i stands in row place[i]."""
+        items = np.asarray(place, dtype=np.int32)[self.items]
+        return Trend.from_tensors({**self.tensors(), "items": items, "n_items": np.array([n_items])})
 
     def tensors(self) -> dict[str, np.ndarray]:
         """The table as arrays, for safetensors."""
