@@ -27,8 +27,8 @@ def write_world(path, events, people=None, titles=None, items=24) -> DataFolder:
             left = len(chosen) - step
             rows.append(
                 {
-                    "user_id": f"u{user:03}", "item_id": f"i{item:02}", "timestamp": START + DAY * (3 * step + user % 7),
-                    "event": "purchase", "query": query, "occasion": None, "rating": None,
+                    "user_id": f"u{user:03}", "item_id": f"i{item:02}", "event": "purchase", "query": query,
+                    "timestamp": START + DAY * (3 * step + user % 7), "occasion": None, "rating": None,
                     "split": {1: "test", 2: "val"}.get(left, "train"),
                 }  # fmt: skip
             )
