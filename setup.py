@@ -18,6 +18,7 @@ setup(
     license="Apache-2.0",
     # Listed by name: a wheel with a top-level `datasets` would overwrite Hugging Face's.
     packages=["fcn", "seqllm"],
+    package_data={"fcn": ["report.css"]},
     python_requires=">=3.10",
     install_requires=[
         "torch>=2.6",
