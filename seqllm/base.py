@@ -54,8 +54,8 @@ def load_base(name_or_path: str | Path, quantize: bool = False) -> tuple[PreTrai
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(name_or_path))
         model = AutoModelForCausalLM.from_pretrained(str(name_or_path), **options)
-    except (OSError, ValueError) as error:
-        first = str(error).strip().splitlines()[0]
+    except Exception as error:  # a damaged file is said by whichever library reads it, in an exception of its own
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ArtifactError(
             f"{name_or_path}: cannot be loaded as a causal language model ({first}); "
             "give a local folder or a hub id that is cached or can be reached, or leave --base out for the built-in one"
