@@ -1,0 +1,97 @@
+"""Mixing, tuning and ranking."""
+
+import numpy as np
+import pytest
+import torch
+
+from seqllm.metrics import rank_of_target, ranking_metrics
+from seqllm.prompts import Event
+from seqllm.ranker import PARTS, Mix, Question, Ranker, as_mix, ranks, tune
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        {"title": 1.0, "id": 2.0, "prior": 0.5, "knn": 3.0},
+        {"title": 0.0, "id": 1.0, "prior": 1.0, "knn": 0.0},
+        {"title": 3.0, "id": 0.0, "prior": 2.0, "knn": 1.0},
+        {"title": 2.0, "id": 0.0, "prior": 0.0, "knn": 0.0},
+    ],
+)
+def test_lambda_and_weights_rank_as_the_free_weights_do(weights):
+    generator = torch.Generator().manual_seed(0)
+    parts = {name: torch.randn(3, 50, generator=generator) for name in PARTS}
+    free = sum(w * parts[name] for name, w in weights.items())
+    mix = as_mix(weights)
+    assert 0 <= mix.lam <= 1
+    assert torch.equal(mix(parts).argsort(1), free.argsort(1))
+
+
+class Fixed(Ranker):
+    """A ranker whose parts are given tables."""
+
+    def __init__(self, tables):
+        self.tables = tables
+        self.model = type("Model", (), {"titles": torch.zeros(tables["id"].shape[1], 1)})
+
+    def parts(self, questions, infer=True):
+        rows = [int(q.events[-1].query) for q in questions]
+        return {name: table[rows] for name, table in self.tables.items()}
+
+
+@pytest.fixture
+def asked():
+    rng = np.random.default_rng(0)
+    targets = rng.integers(0, 30, 200)
+    return [Question((Event(0, None, "purchase", str(k)),)) for k in range(200)], targets
+
+
+def noise():
+    generator = torch.Generator().manual_seed(1)
+    return {name: torch.randn(200, 30, generator=generator) for name in PARTS}
+
+
+@pytest.mark.parametrize("telling", PARTS)
+def test_tuning_finds_the_part_that_tells(asked, telling):
+    questions, targets = asked
+    tables = noise()
+    tables[telling][torch.arange(200), torch.from_numpy(targets)] += 3
+    mix, search = tune(Fixed(tables), questions, targets)
+    before = ranking_metrics(ranks(Fixed(tables), questions, targets, Mix()))["ndcg@10"]
+    after = ranking_metrics(ranks(Fixed(tables), questions, targets, mix))["ndcg@10"]
+    assert after > max(before, 0.8) - 1e-9 and search
+    weight = {"title": mix.lam, "id": (1 - mix.lam) * mix.id, "prior": (1 - mix.lam) * mix.prior,
+              "knn": (1 - mix.lam) * mix.knn}  # fmt: skip
+    assert weight[telling] == max(weight.values())
+
+
+def test_ranks_are_those_of_the_scores_whatever_the_batches(asked):
+    questions, targets = asked
+    ranker = Fixed(noise())
+    found = ranks(ranker, questions, targets, Mix(0.3, knn=1.0))
+    expected = rank_of_target(Mix(0.3, knn=1.0)(ranker.tables), targets)
+    np.testing.assert_array_equal(found, expected)
+    ranker.batches = lambda q: (slice(k, k + 7) for k in range(0, len(q), 7))
+    np.testing.assert_array_equal(ranks(ranker, questions, targets, Mix(0.3, knn=1.0)), expected)
+
+
+def test_hidden_items_stand_behind_all_others(asked):
+    questions, targets = asked
+    hidden = np.arange(30) < 10
+    found = ranks(Fixed(noise()), questions, targets, Mix(), hidden=hidden)
+    assert (found[~hidden[targets]] < 20).all() and (found[hidden[targets]] >= 20).all()
+
+
+def test_a_query_counts_as_the_encoder_reads_it(kinds):
+    vectors = kinds.ranker.query_vectors(["abel piece", None, ""])
+    assert vectors[0].norm() == pytest.approx(1, abs=1e-4) and not vectors[1:].any()
+
+
+def test_an_answer_is_the_top_of_the_full_scores(kinds):
+    question = Question((Event(None, 0), Event(None, 4), Event(kinds.ranker.now, None, "purchase", "abel")))
+    scores = kinds.mix(kinds.ranker.parts([question]))[0].detach().numpy().copy()
+    scores[[0, 4]] = -np.inf
+    hits = kinds.recommend(["i00", "i04"], query="abel", k=8)
+    best = np.argsort(-scores)[:8]
+    assert [hit.item.item_id for hit in hits] == [f"i{row:02}" for row in best]
+    np.testing.assert_allclose([hit.score for hit in hits], scores[best], rtol=1e-4, atol=1e-4)
