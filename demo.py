@@ -26,7 +26,9 @@ from seqllm import train as llm_train
 SIZES = {"items": 1200, "outfits": 3000, "people": 2000, "events": 20_000}
 
 
-def demo(out: Path, seed: int, sizes: dict[str, int], epochs: int | None, restart: bool) -> None:
+def demo(
+    out: Path, seed: int, sizes: dict[str, int], epochs: int | None, image_encoder: str | None, restart: bool
+) -> None:
     """Run what is not finished yet. Raises DresswellError or, for sizes that do not go together, ValueError."""
     data, fcn, seqllm = out / "data", out / "fcn", out / "seqllm"
     stages = Stages(out, restart)
@@ -36,9 +38,10 @@ def demo(out: Path, seed: int, sizes: dict[str, int], epochs: int | None, restar
     few = {} if epochs is None else {"epochs": epochs}
     key = {"data": folder.fingerprint, "seed": seed, **few}
 
-    options = fcn_train.TrainOptions(data, fcn, seed=seed, restart=restart, **few)
-    stages.run("fcn", "train the Fashion Cognitive Network: whom does an outfit suit, does it hang together?", key,
-               is_artifact(fcn, "fcn"), lambda: fcn_train.train(options))  # fmt: skip
+    options = fcn_train.TrainOptions(data, fcn, image_encoder=image_encoder, seed=seed, restart=restart, **few)
+    stages.run("fcn", "train the Fashion Cognitive Network: whom does an outfit suit, does it hang together?",
+               key | {"image_encoder": image_encoder}, is_artifact(fcn, "fcn"),
+               lambda: fcn_train.train(options))  # fmt: skip
 
     llm_options = llm_train.Options(seed=seed, **few)
     key |= {"fcn": llm_train.fcn_fingerprint(fcn), **dataclasses.asdict(llm_options)}
@@ -59,11 +62,12 @@ def main() -> int:
     for name, size in SIZES.items():
         parser.add_argument(f"--{name}", type=int, default=size, help="of the sample (default %(default)s)")
     parser.add_argument("--epochs", type=int, help="at most, of both trainings (default: each its own)")
+    parser.add_argument("--image-encoder", help="timm model, name or path (default: built in)")
     parser.add_argument("--restart", action="store_true", help="do everything again")
     given = parser.parse_args()
     sizes = {name: getattr(given, name) for name in SIZES}
     try:
-        demo(given.out, given.seed, sizes, given.epochs, given.restart)
+        demo(given.out, given.seed, sizes, given.epochs, given.image_encoder, given.restart)
     except (DresswellError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

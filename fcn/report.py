@@ -26,7 +26,7 @@ def esc(text: object) -> str:
 
 
 def data_uri(picture: Path | str, side: int = 192) -> str:
-    """A picture, at most ``side`` pixels, as a data URI: PNG, or JPEG where that is smaller. DataError if it is none."""
+    """A picture, at most ``side`` pixels, as a data URI: PNG, or JPEG where that is far smaller. DataError if none."""
     image = open_image(picture)
     image.thumbnail((side, side))
     best = b""

@@ -45,7 +45,8 @@ def _hero(metrics: dict) -> str:
     fcn, llm = metrics["fcn"], metrics["seqllm"]
     against = share(llm["ndcg@10"], max(llm["itemknn"]["ndcg@10"], llm["popularity"]["ndcg@10"]))
     facts = [
-        (f"{share(fcn['map'], fcn['oracle']['map']):.0%}", "of what can be known about whom an outfit suits (label mAP)"),
+        (f"{share(fcn['map'], fcn['oracle']['map']):.0%}",
+         "of what can be known about whom an outfit suits (label mAP)"),
         (f"{share(fcn['coherence_auc'], fcn['oracle']['coherence_auc']):.0%}",
          "of what can be known about whether it hangs together (AUC)"),
         (f"{against:.1f}×", "the better of ItemKNN and popularity at the next choice (NDCG@10)"),
@@ -58,9 +59,10 @@ def _hero(metrics: dict) -> str:
         "<h1>Does it suit <em>her</em>?<br>And what next?</h1>"
         '<p class="lead">Two models were trained from nothing a moment ago: one looks at an outfit and says whom it '
         "suits and whether it hangs together; the other reads a person’s history, her profile and her words, and "
-        'ranks the catalogue for her.</p><p><span class="chip">Made data</span> <span class="small soft">Every garment, '
-        "person and choice here was drawn by a script that follows written styling rules. The rules are known, so each "
-        "result can be held against the best possible one. It says nothing about real customers.</span></p>"
+        'ranks the catalogue for her.</p><p><span class="chip">Made data</span> <span class="small soft">Every '
+        "garment, person and choice here was drawn by a script that follows written styling rules. The rules are "
+        "known, so each result can be held against the best possible one. It says nothing about real customers."
+        "</span></p>"
         f'<dl class="facts">{shown}</dl></header>'
     )
 
@@ -113,7 +115,8 @@ def _same_outfits(folder: DataFolder, people: list[Person], fitting: Fitting) ->
             tone, words = _verdict(result)
             name = f"Outfit {LETTERS[k]} on {heading(person.profile)}"
             cells.append(
-                f'<div class="cell {tone}"><div class="top">{ring(result.score, name, tone)}<div class="verdict">{words}'
+                f'<div class="cell {tone}"><div class="top">{ring(result.score, name, tone)}'
+                f'<div class="verdict">{words}'
                 f"<small>personal fit {result.personal:.0%}</small></div></div>{_why(result)}</div>"
             )
     return (
@@ -161,14 +164,15 @@ def _spoils(folder: DataFolder, spoilt: Spoilt) -> str:
     spoiler = next(item for item in explanation.items if item.item == spoilt.changed)
     return (
         '<section id="mend"><p class="eyebrow">What spoils it</p><h2>One wrong piece, and the swap that mends it</h2>'
-        '<p class="soft">We took a test outfit and exchanged one piece for another of its kind. The network was not told '
-        f"which. {esc(agrees)} With it, the outfit hangs together {result.coherence:.0%}; without it, "
-        f"{result.coherence + spoiler.coherence:.0%}. Scores are for her of the {esc(heading(spoilt.person.profile).lower())}; "
-        f"the outfit as its stylist made it gets {100 * spoilt.before.score:.0f}.</p>"
+        '<p class="soft">We took a test outfit and exchanged one piece for another of its kind. The network was not '
+        f"told which. {esc(agrees)} With it, the outfit hangs together {result.coherence:.0%}; without it, "
+        f"{result.coherence + spoiler.coherence:.0%}. Scores are for one of the three "
+        f"({esc(heading(spoilt.person.profile).lower())}); the outfit as its stylist made it gets "
+        f"{100 * spoilt.before.score:.0f}.</p>"
         f'<div class="mend">{left}{right}</div>'
-        f'<p class="small soft">Over all {spoilt.tried} test outfits treated like this, it blames the exchanged piece in '
-        f"{spoilt.found:.0%}; guessing would in {spoilt.chance:.0%}. The swap is the best of everything in stock of "
-        "that kind, by the score for her.</p></section>"
+        f'<p class="small soft">Over all {spoilt.tried} test outfits treated like this, it blames the exchanged '
+        f"piece in {spoilt.found:.0%}; guessing would in {spoilt.chance:.0%}. The swap is the best of everything in "
+        "stock of that kind, by the score for her.</p></section>"
     )
 
 
@@ -178,8 +182,8 @@ def _board(folder: DataFolder, ids, marks: dict[str, tuple[str, str]], score: fl
         kind, words = marks.get(item_id, ("", ""))
         note = f"<b>{esc(words)}</b><br>" if words else ""
         figures.append(
-            f'<figure class="{kind}">{_image(folder, item_id)}<figcaption>{note}{esc(folder.catalog.get(item_id).title)}'
-            "</figcaption></figure>"
+            f'<figure class="{kind}">{_image(folder, item_id)}<figcaption>{note}'
+            f"{esc(folder.catalog.get(item_id).title)}</figcaption></figure>"
         )
     return (
         f'<div class="board"><div class="top">{ring(score, title, tone)}<h3>{esc(title)}</h3></div>'
@@ -219,7 +223,8 @@ def _person(folder: DataFolder, recommender: Recommender, person: Person) -> str
         cards.append(
             f'<li class="{"chosen" if chosen else ""}"><span class="n">{place}</span>'
             f"{_image(folder, hit.item.item_id)}<b>{esc(hit.item.title)}</b>"
-            f'<span class="price">{price}</span> {tag}<span class="reason">{esc("; ".join(hit.reasons[:2]))}</span></li>'
+            f'<span class="price">{price}</span> {tag}'
+            f'<span class="reason">{esc("; ".join(hit.reasons[:2]))}</span></li>'
         )
     fate = "" if any(h.item.item_id == target.item_id for h in hits) else (
         f'<p class="small soft">She then chose something else: {esc(target.title)}'
@@ -227,8 +232,8 @@ def _person(folder: DataFolder, recommender: Recommender, person: Person) -> str
     return (
         f'<article class="person">{_who(person)}<div class="split"><div><p class="label">What she had</p>'
         f'<div class="history">{history}</div></div><div><p class="label">{_day(person.asked.time, "%d %B %Y")}'
-        f'{for_what}</p><p class="say">{esc(said_words)}</p><ol class="ten" tabindex="0" aria-label="her top ten">{"".join(cards)}</ol>{fate}</div></div>'
-        "</article>"
+        f'{for_what}</p><p class="say">{esc(said_words)}</p><ol class="ten" tabindex="0" aria-label="her top ten">'
+        f'{"".join(cards)}</ol>{fate}</div></div></article>'
     )
 
 

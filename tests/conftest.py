@@ -1,6 +1,8 @@
 """Fixtures for all tests. Thread and offline settings are made here, before anything imports torch."""
 
 import os
+import subprocess
+import sys
 
 for name, value in {
     "OMP_NUM_THREADS": "2",
@@ -133,3 +135,28 @@ def make_toy_folder(base: Path) -> Path:
 def toy_folder(tmp_path: Path) -> Path:
     """Path of a small, valid data set folder of its own; see `make_toy_folder`."""
     return make_toy_folder(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def small_demo_command(tmp_path_factory) -> list[str]:
+    """The demo's command at a small size and with a picture network that need not be trained."""
+    import timm
+
+    from fcn.encoders import ImageEncoder
+
+    model = timm.create_model("resnet10t", num_classes=0, stem_width=8, channels=(8, 8, 8, 16))
+    config = {"input_size": (3, 32, 32), "mean": (0.5,) * 3, "std": (0.5,) * 3}
+    config |= {"interpolation": "bilinear", "crop_pct": 1.0, "crop_mode": "center"}
+    encoder = tmp_path_factory.mktemp("encoder") / "image"
+    ImageEncoder(model, config).save_pretrained(encoder)
+    sizes = ["--items", "150", "--outfits", "300", "--people", "80", "--events", "800", "--epochs", "1"]
+    return [sys.executable, str(ROOT / "demo.py"), *sizes, "--image-encoder", str(encoder)]
+
+
+@pytest.fixture(scope="session")
+def small_demo(tmp_path_factory, small_demo_command) -> Path:
+    """The folder that demo.py leaves, at a small size."""
+    out = tmp_path_factory.mktemp("demo") / "demo"
+    done = subprocess.run([*small_demo_command, "--out", str(out)], capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return out
