@@ -88,3 +88,29 @@ def kinds(kinds_path):
     from seqllm import Recommender
 
     return Recommender.from_pretrained(kinds_path)
+
+
+@pytest.fixture(scope="session")
+def taste(tmp_path_factory, tiny_base):
+    """A recommender of a world in which nothing but the stated taste decides between even and odd items."""
+    from seqllm.train import train
+
+    rng = np.random.default_rng(1)
+    events = [[(2 * int(k) + user % 2, None) for k in rng.permutation(12)[:3]] for user in range(120)]
+    people = {f"u{user:03}": Profile({"taste": ("plain", "loud")[user % 2]}) for user in range(120)}
+    path = tmp_path_factory.mktemp("taste")
+    return train(write_world(path / "data", events, people), path / "seqllm", options(tiny_base))
+
+
+@pytest.fixture(scope="session")
+def asking(tmp_path_factory, tiny_base):
+    """A recommender of a world in which nothing but the query decides between even and odd items."""
+    from seqllm.train import train
+
+    rng = np.random.default_rng(2)
+    kinds = rng.integers(0, 2, (80, 6))
+    words = ("alpha", "omega")
+    events = [[(2 * int(k) + kind, words[kind]) for k, kind in zip(rng.permutation(12)[:6], row, strict=True)]
+              for row in kinds]  # fmt: skip
+    path = tmp_path_factory.mktemp("asking")
+    return train(write_world(path / "data", events), path / "seqllm", options(tiny_base))
