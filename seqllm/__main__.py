@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import warnings
 from pathlib import Path
 
 from fcn.errors import DresswellError
@@ -63,6 +64,7 @@ def parser() -> argparse.ArgumentParser:
 def load(path: Path):
     import transformers
 
+    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers|peft")  # theirs to mend, not hers
     transformers.utils.logging.disable_progress_bar()
     transformers.utils.logging.set_verbosity_error()
     from seqllm.recommender import Recommender
@@ -125,7 +127,7 @@ def table(report: dict) -> str:
     ]
     methods = {"dresswell": report}
     methods |= {f"  tokens {name}": values for name, values in report.get("profile_tokens", {}).items()}
-    methods |= {name: values for name, values in report.items() if isinstance(values, dict) and "ndcg@10" in values}
+    methods |= {name: values for name, values in report.items() if isinstance(values, dict) and "options" in values}
     for name, values in methods.items():
         shown = [values.get(column) for column in columns]
         lines.append(f"{name:18}" + "".join(f"{'-' if v is None else format(v, '.4f'):>16}" for v in shown))
