@@ -106,10 +106,10 @@ def _same_outfits(folder: DataFolder, people: list[Person], fitting: Fitting) ->
     cells = ['<div class="corner"></div>']
     cells += [f'<div class="head">{_who(person)}</div>' for person in people]
     for k, (ids, results) in enumerate(zip(fitting.outfits, fitting.results, strict=True)):
-        titles = "; ".join(folder.catalog.get(item_id).title for item_id in ids)
+        kinds = ", ".join(folder.catalog.get(item_id).category for item_id in ids)
         cells.append(
             f'<div class="outfit"><h3>Outfit {LETTERS[k]} <small>hangs together {results[0].coherence:.0%}</small></h3>'
-            f'<div class="pieces">{_pieces(folder, ids)}</div><p>{esc(titles)}</p></div>'
+            f'<div class="pieces">{_pieces(folder, ids)}</div><p>{esc(kinds)}</p></div>'
         )
         for person, result in zip(people, results, strict=True):
             tone, words = _verdict(result)
@@ -271,7 +271,7 @@ def _figures(folder, scorer: OutfitScorer, fitting: Fitting, fcn: Path, seqllm: 
     tokens = metrics["seqllm"]["profile_tokens"]
     told = "; ".join(f"{name} {row['ndcg@10']:.3f}" for name, row in tokens.items())
     checks = "".join(
-        f'<li class="{"ok" if value >= floor else "no"}">{esc(claim)}: <b>{value:.3f}</b> '
+        f'<li class="{"ok" if value > floor else "no"}">{esc(claim)}: <b>{value:.3f}</b> '
         f'<span class="soft">(floor {floor:.3f})</span></li>'
         for claim, value, floor in floors(metrics)
     )
@@ -290,7 +290,7 @@ def _figures(folder, scorer: OutfitScorer, fitting: Fitting, fcn: Path, seqllm: 
 
 
 def _label_words(scorer: OutfitScorer, label: str) -> str:
-    return ("not for " if scorer.vocabulary.polarity_of(label) == "unsuits" else "suits ") + said(label)
+    return ("not for: " if scorer.vocabulary.polarity_of(label) == "unsuits" else "suits: ") + said(label)
 
 
 def _panel(title: str, text: str, chart: str) -> str:

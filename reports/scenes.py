@@ -16,6 +16,9 @@ from seqllm.recommender import Hit, Recommender
 from seqllm.sequences import EventLog
 
 
+PIECES = 5  # outfits shown side by side have at most this many, so that they fit a phone
+
+
 @dataclass(frozen=True)
 class Person:
     """Someone of the test split: what she said of herself, what she had, and what she came for."""
@@ -61,7 +64,7 @@ def choose_people(folder: DataFolder, count: int = 3) -> list[Person]:
     def rank(k: int) -> tuple:
         asked = questions[k].events[-1]
         kept = sum(event.event in ("purchase", "rent") for event in questions[k].events[:-1])
-        return (bool(asked.query), min(len(profiles[log.user[rows[k]]].groups()), 6), min(kept, 8))
+        return (bool(asked.query), min(len(profiles[log.user[rows[k]]].groups()), 7), min(kept, 8))
 
     pool = sorted(range(len(rows)), key=rank, reverse=True)
     pool = [k for k in pool if rank(k) >= rank(pool[min(len(pool) - 1, 10 * count)])]
@@ -89,7 +92,7 @@ def fit_outfits(folder: DataFolder, scorer: OutfitScorer, people: list[Person]) 
     judged = [scorer.judge(wardrobe, outfits.rows, person.profile) for person in people]
     personal = np.stack([j.personal for j in judged], 1)  # (outfits, people)
     coherence = judged[0].coherence
-    left = coherence >= np.median(coherence)
+    left = (coherence >= np.median(coherence)) & ((outfits.rows >= 0).sum(1) <= PIECES)
     picked: list[int] = []
 
     def take(value: np.ndarray) -> None:
