@@ -1,11 +1,14 @@
-"""Put the committed results into README.md: python benchmarks/readme.py [--check]
+"""Keep README.md true: python benchmarks/readme.py [--check] [--outputs]
 
 Between `<!-- table:NAME -->` and `<!-- /table:NAME -->` stands what benchmarks/results/NAME.json holds. --check changes
-nothing and ends with 1 where README.md does not agree.
+nothing and ends with 1 where README.md does not agree. --outputs also runs the Python blocks marked `<!-- run -->` and
+writes what they print under them as `# =>` lines, with the checksum of the models in runs/demo they were run with.
 """
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import re
 import sys
@@ -15,8 +18,11 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.report import table  # noqa: E402
+from fcn.artifacts import sha256  # noqa: E402
 
 MARKED = re.compile(r"(<!-- table:(\w+) -->\n).*?(<!-- /table:\2 -->)", re.DOTALL)
+BLOCK = re.compile(r"<!-- run( \w+)? -->\n```python\n(.*?)```", re.DOTALL)
+OUTPUT = "# => "
 
 
 def rendered(name: str) -> str:
@@ -32,7 +38,42 @@ def rendered(name: str) -> str:
 
 def filled(text: str) -> str:
     """README text with every marked table as it should be."""
-    return MARKED.sub(lambda match: match[1] + "\n" + rendered(match[2]) + "\n" + match[3], text)
+    return MARKED.sub(lambda match: f"{match[1]}\n{rendered(match[2])}\n{match[3]}", text)
+
+
+def blocks(text: str) -> list[tuple[str, str, list[str]]]:
+    """The marked Python blocks: checksum of the models, code, lines it printed."""
+    found = []
+    for mark, body in BLOCK.findall(text):
+        lines = body.splitlines()
+        printed = [line.removeprefix(OUTPUT) for line in lines if line.startswith(OUTPUT)]
+        code = "\n".join(line for line in lines if not line.startswith(OUTPUT))
+        found.append((mark.strip(), code, printed))
+    return found
+
+
+def run(code: str) -> list[str]:
+    """What a block prints, line by line, run in the present folder."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(code, "README.md", "exec"), {"__name__": "readme"})  # our own README
+    return printed.getvalue().splitlines()
+
+
+def models(demo: Path) -> str:
+    """Checksum of the two manifests of a demo: other models, other outputs."""
+    return "".join(sha256(demo / name / "artifact.json")[:8] for name in ("fcn", "seqllm"))
+
+
+def with_outputs(text: str) -> str:
+    mark = models(ROOT / "runs" / "demo")
+
+    def again(match: re.Match) -> str:
+        code = blocks(match[0])[0][1]
+        lines = "".join(f"{OUTPUT}{line}\n" for line in run(code))
+        return f"<!-- run {mark} -->\n```python\n{code}\n{lines}```"
+
+    return BLOCK.sub(again, text)
 
 
 def main() -> int:
@@ -40,6 +81,8 @@ def main() -> int:
     text = readme.read_text(encoding="utf-8")
     if "--check" in sys.argv[1:]:
         return int(filled(text) != text)
+    if "--outputs" in sys.argv[1:]:
+        text = with_outputs(text)
     readme.write_text(filled(text), encoding="utf-8")
     return 0
 

@@ -98,7 +98,7 @@ def _image(folder: DataFolder, item_id: str) -> str:
 def _verdict(result: OutfitResult) -> tuple[str, str]:
     """Tone and words of a result; personal .5 is how the average outfit fits her."""
     tone = _tone(result.personal, 0.42, 0.58)
-    words = {"good": "suits her well", "mid": "middling on her", "bad": "works against her"}
+    words = {"good": "suits her well", "mid": "middling on her", "bad": "not for her"}
     return tone, words[tone]
 
 
