@@ -223,3 +223,69 @@ def test_a_base_title_encoder_or_network_that_is_not_there_is_said(kinds_world, 
     with pytest.raises(ArtifactError, match="artifact.json: not found"):
         training.train(kinds_world, tmp_path / "out", options(tiny_base), fcn=tmp_path / "none")
     assert not (tmp_path / "out" / "artifact.json").exists()
+
+
+# -- with a Fashion Cognitive Network -------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def with_network(sample, tiny_base, tmp_path_factory):
+    """A recommender trained with a network that was trained for a moment, and the network's folder."""
+    import timm
+
+    from fcn.encoders import ImageEncoder
+    from fcn.train import TrainOptions
+    from fcn.train import train as train_network
+
+    path = tmp_path_factory.mktemp("network")
+    pictures = timm.create_model("resnet10t", num_classes=0, stem_width=8, channels=(8, 8, 8, 16))
+    config = {"input_size": (3, 32, 32), "mean": (0.5,) * 3, "std": (0.5,) * 3}
+    config |= {"interpolation": "bilinear", "crop_pct": 1.0, "crop_mode": "center"}
+    ImageEncoder(pictures, config).save_pretrained(path / "image")
+    sizes = {"hidden": 16, "filters": 8, "pair_dim": 8, "gcn_hidden": 16}
+    made = TrainOptions(sample, path / "fcn", image_encoder=str(path / "image"), epochs=1, sizes=sizes)
+    train_network(made)
+    folder = DataFolder.open(sample)
+    rec = training.train(folder, path / "seqllm", options(tiny_base), fcn=path / "fcn")
+    rec.ranker.inference.strength = 1.0  # a network of one epoch convinces nobody
+    return rec, path
+
+
+def test_missing_profiles_are_inferred_and_the_network_travels_along(with_network):
+    rec, path = with_network
+    shutil.rmtree(path / "fcn")
+    again = Recommender.from_pretrained(path / "seqllm")
+    assert again.scorer.labels and again.ranker.inference is not None
+    history = again.catalog.ids.to_pylist()[:6]
+    question = rec._question(history, training.Profile(), None, None, None)
+    inferred = rec.ranker.inferred(question)
+    assert all(group in rec.ranker.inference.groups for group in inferred.groups())
+    report = json.loads((path / "seqllm" / "evaluation.json").read_text())
+    assert set(report["profile_tokens"]) == {"none", "stated", "inferred", "stated+inferred"}
+
+
+def test_an_outfit_is_completed_by_the_networks_judgement(with_network):
+    rec = Recommender.from_pretrained(with_network[1] / "seqllm")
+    slots = {slot: [i.item_id for i in rec.catalog if i.slot == slot] for slot in ("upper", "bottom", "shoes")}
+    outfit = [slots["upper"][0], slots["bottom"][0]]
+    hits = rec.complete(outfit, "shoes", "height=low", k=4)
+    assert len(hits) == 4 and {hit.item.item_id for hit in hits} <= set(slots["shoes"])
+    scores = [hit.score for hit in hits]
+    assert scores == sorted(scores, reverse=True)
+    assert scores[0] == pytest.approx(rec.scorer.score([*outfit, hits[0].item.item_id], "height=low").score, abs=1e-5)
+    assert rec.complete(outfit, "shoes", filters={"max_price": 0}) == []
+
+    rec.add_items([Item("new-shoes", "white leather sneakers", "sneakers", "shoes")])
+    assert len(rec.ranker.inference.evidence) == len(rec.catalog)
+    found = {hit.item.item_id for hit in rec.complete(outfit, "shoes", k=100)}
+    assert found == {*slots["shoes"], "new-shoes"}
+    assert rec.complete(["new-shoes", outfit[0]], "bottom", k=2)
+
+
+def test_refresh_keeps_each_items_evidence(with_network, sample):
+    rec = Recommender.from_pretrained(with_network[1] / "seqllm")
+    before = dict(zip(rec.catalog.ids.to_pylist(), rec.ranker.inference.evidence, strict=True))
+    rec.remove_items([rec.catalog[0].item_id])
+    rec.refresh(DataFolder.open(sample))
+    after = dict(zip(rec.catalog.ids.to_pylist(), rec.ranker.inference.evidence, strict=True))
+    assert all(np.allclose(before[item_id], after[item_id]) for item_id in before)
