@@ -88,8 +88,7 @@ def save_artifact(
     from fcn import __version__
 
     path = Path(path)
-    if path.exists() and not _is_ours(path):
-        raise ArtifactError(f"{path}: holds files that are not a dresswell artifact; choose another --out folder")
+    refuse_foreign(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.writing-"))
     try:
@@ -116,6 +115,13 @@ def save_artifact(
         shutil.rmtree(temporary, ignore_errors=True)
         raise
     return path
+
+
+def refuse_foreign(path: str | Path) -> None:
+    """ArtifactError when something else than an artifact, or than an unfinished run, is at ``path``."""
+    path = Path(path)
+    if path.exists() and not _is_ours(path):
+        raise ArtifactError(f"{path}: holds files that are not a dresswell artifact; choose another --out folder")
 
 
 def _is_ours(path: Path) -> bool:

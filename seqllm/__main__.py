@@ -21,6 +21,8 @@ from pathlib import Path
 
 from fcn.errors import DresswellError
 
+REPORTS = ("evaluation.json", "evaluation-val.json", "history.json")
+
 
 def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(
@@ -137,7 +139,10 @@ def table(report: dict) -> str:
 def index(arguments: argparse.Namespace) -> None:
     folder, recommender = open_folder(arguments), load(arguments.model)
     counts = recommender.refresh(folder)
+    reports = {path.name: path.read_bytes() for path in arguments.model.glob("*.json") if path.name in REPORTS}
     out = recommender.save_pretrained(arguments.out or arguments.model)
+    for name, content in reports.items():  # what training measured is still told
+        (out / name).write_bytes(content)
     print(", ".join(f"{count:,} {name}" for name, count in counts.items()) + f"; wrote {out}")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from fcn.artifacts import load_artifact, write_json
+from fcn.artifacts import load_artifact, refuse_foreign, write_json
 from fcn.encoders import TextEncoder, build_text_encoder
 from fcn.errors import DataError, Problem
 from fcn.folder import DataFolder
@@ -66,6 +66,7 @@ def train(
         restart: do not resume an unfinished run that is in ``out``.
     """
     started, out = time.perf_counter(), Path(out)
+    refuse_foreign(out)
     set_seed(options.seed)
     print(f"seed {options.seed}  machine {describe_machine()}", flush=True)
     log, catalog = EventLog.from_folder(folder), folder.catalog

@@ -25,15 +25,14 @@ def model(kinds_path, tmp_path):
     return shutil.copytree(kinds_path, tmp_path / "model")
 
 
-def test_recommend_prints_json_and_nothing_else(kinds_path):
-    command = [
-        sys.executable, "-m", "seqllm", "recommend", "--model", str(kinds_path), "--history", "i00", "i02",
+def test_recommend_prints_json_and_nothing_else(kinds_path, capfd):
+    code, out, _ = run(
+        capfd, "recommend", "--model", str(kinds_path), "--history", "i00", "i02",
         "--profile", "size=s", "--query", "abel piece", "--occasion", "wedding", "-k", "3", "--category", "dress",
         "--in-stock", "--max-price", "40", "--json",
-    ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True)
-    hits = json.loads(done.stdout)
-    assert done.returncode == 0 and len(hits) == 3
+    )  # fmt: skip
+    hits = json.loads(out)
+    assert code == 0 and len(hits) == 3
     assert {"item_id", "title", "category", "price", "score", "reasons"} <= hits[0].keys()
     assert all(h["category"] == "dress" and h["in_stock"] and h["price"] <= 40 for h in hits)
 
@@ -120,6 +119,7 @@ def test_index_brings_the_model_up_to_date(capsys, model, kinds_world, tmp_path)
     assert "i22" not in {h["item_id"] for h in new} and {h["price"] for h in new} == {1.5, None}
     assert run(capsys, "index", "--model", tmp_path / "new", "--data", kinds_world.path)[0] == 0
     again = json.loads(run(capsys, "recommend", "--model", tmp_path / "new", *asked)[1])
+    assert (tmp_path / "new" / "history.json").read_bytes() == (model / "history.json").read_bytes()
     assert {h["item_id"] for h in again} == {h["item_id"] for h in old}
     assert run(capsys, "evaluate", "--model", tmp_path / "new", "--data", kinds_world.path)[0] == 0
 

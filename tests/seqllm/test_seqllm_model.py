@@ -6,11 +6,12 @@ import torch
 import torch.nn.functional as F
 
 from seqllm.base import load_base
-from seqllm.data import pad, pool
+from seqllm.data import bag_attributes, pad, pool
 from seqllm.model import ModelConfig, SequentialRecommender, attach_lora
 from seqllm.prompts import Prompt
 
 N, D, S = 10, 6, 3
+NOTHING = np.zeros(0, np.int64)
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def prompts(model, lengths=(5, 9, 3)):
     for n in lengths:
         ids = generator.integers(0, vocab, n)
         ids[0], ids[-1] = vocab + S + n % N, vocab
-        made.append(Prompt(ids, np.array([n - 1]), 0))
+        made.append(Prompt(ids, np.array([n - 1]), np.array([n - 3]), 0))
     return made
 
 
@@ -47,8 +48,8 @@ def test_a_batch_gives_the_states_of_one_by_one(model):
 
 def test_what_comes_after_a_rec_does_not_reach_it(model):
     (prompt,) = prompts(model, (9,))
-    early = Prompt(prompt.ids[:4], np.array([3]), 0)
-    whole = Prompt(prompt.ids, np.array([3, 8]), 0)
+    early = Prompt(prompt.ids[:4], np.array([3]), np.array([1]), 0)
+    whole = Prompt(prompt.ids, np.array([3, 8]), np.array([1, 6]), 0)
     with torch.no_grad():
         torch.testing.assert_close(model.states(**pad([early], 0))[0], model.states(**pad([whole], 0))[0])
 
@@ -57,7 +58,7 @@ def test_directions_start_from_the_recency_weighted_history(model):
     with torch.no_grad():
         model.title_head.weight.zero_()
         model.id_head.weight.zero_()
-        flat = pool([np.array([1, 2]), np.array([], np.int64)], 0.5)
+        flat = pool([np.array([1, 2]), np.array([], np.int64)], 0.5) | bag_attributes([NOTHING] * 2, [1, 1], 0)
         query = torch.stack([torch.zeros(D), F.normalize(torch.ones(D), dim=0)])
         t, u = model.directions(torch.zeros(2, model.sizes.hidden), **flat, query=query)
         expected = F.normalize(0.5 * model.titles[1] + model.titles[2], dim=0)
@@ -78,9 +79,22 @@ def test_a_cold_item_has_the_id_its_title_predicts_and_an_average_prior(model):
     torch.testing.assert_close(prior[:, 8], prior[:, :8].mean(1))
 
 
+def test_attributes_speak_to_the_person_who_has_them(model):
+    told = bag_attributes([np.array([1, 2]), NOTHING], [1, 2], 0)
+    flat = pool([np.array([1])] * 3, 0.5)
+    with torch.no_grad():
+        model.attribute_title.weight.normal_()
+        h, query = torch.zeros(3, model.sizes.hidden), torch.zeros(3, D)
+        t, _ = model.directions(h, **flat, **told, query=query)
+        expected = F.normalize(model.titles[1] + model.attribute_title.weight[1:3].sum(0), dim=0)
+    torch.testing.assert_close(t[0], expected)
+    torch.testing.assert_close(t[1:], model.titles[[1, 1]])
+
+
 def forward(model, excluded, target):
     p = prompts(model)
     batch = pad(p, 0) | pool([np.array([1]), np.array([2, 3]), np.array([], np.int64)], 0.7)
+    batch |= bag_attributes([np.array([2]), NOTHING, np.array([1, 2])], [1, 1, 1], 0)
     return model(
         **batch, query=torch.zeros(3, D), candidates=torch.arange(8), target=torch.tensor(target),
         excluded=torch.tensor(excluded, dtype=torch.int64).reshape(-1, 2), log_q=torch.zeros(8),

@@ -1,5 +1,6 @@
 """train_llm.py: other bases and title encoders, nothing held out, kills, damage."""
 
+import dataclasses
 import importlib.util
 import json
 import os
@@ -82,8 +83,9 @@ def test_the_built_in_base_is_made_and_saved_along(kinds_world, tmp_path, monkey
 
 def test_the_papers_title_encoder_trains_and_serves(kinds_world, tiny_base, tmp_path):
     rec = training.train(kinds_world, tmp_path / "out", options(tiny_base, title_encoder="lstm"))
-    rec.add_items([Item("new", "abel piece", "dress", "onepiece")])
-    assert rec.recommend(["i00"], k=1, lam=1.0)[0].item.item_id == "new"
+    rec.add_items([dataclasses.replace(rec.catalog.get("i00"), item_id="new")])
+    titles = rec.ranker.model.titles
+    assert int((titles[:24] @ titles[24]).argmax()) == 0 and rec.recommend(["i00"], k=3)
     again = Recommender.from_pretrained(tmp_path / "out")
     assert "LSTM" in [type(module).__name__ for module in again.encoder.model]
 
@@ -223,6 +225,13 @@ def test_a_base_title_encoder_or_network_that_is_not_there_is_said(kinds_world, 
     with pytest.raises(ArtifactError, match="artifact.json: not found"):
         training.train(kinds_world, tmp_path / "out", options(tiny_base), fcn=tmp_path / "none")
     assert not (tmp_path / "out" / "artifact.json").exists()
+
+
+def test_a_foreign_folder_is_refused_before_training(kinds_world, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(ArtifactError, match="not a dresswell artifact.*--out"):
+        training.train(kinds_world, tmp_path, options("nowhere"))
+    assert [p.name for p in tmp_path.iterdir()] == ["notes.txt"]
 
 
 # -- with a Fashion Cognitive Network -------------------------------------------------------------------------------
