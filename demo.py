@@ -14,13 +14,14 @@ import dataclasses
 import sys
 from pathlib import Path
 
-from fcn import DataFolder
+from fcn import DataFolder, OutfitScorer
 from fcn import train as fcn_train
 from fcn.errors import DresswellError
 from reports.measure import measure, print_table
 from reports.page import write_page
 from reports.sample import make_sample
-from reports.stages import Stages, is_artifact, is_folder
+from reports.stages import Stages
+from seqllm import Recommender
 from seqllm import train as llm_train
 
 SIZES = {"items": 1200, "outfits": 3000, "people": 2000, "events": 20_000}
@@ -32,7 +33,7 @@ def demo(
     """Run what is not finished yet. Raises DresswellError or, for sizes that do not go together, ValueError."""
     data, fcn, seqllm = out / "data", out / "fcn", out / "seqllm"
     stages = Stages(out, restart)
-    stages.run("data", f"make the sample in {data}", {"seed": seed, **sizes}, is_folder(data),
+    stages.run("data", f"make the sample in {data}", {"seed": seed, **sizes}, lambda: DataFolder.open(data),
                lambda: make_sample(data, seed, sizes))  # fmt: skip
     folder = DataFolder.open(data)
     few = {} if epochs is None else {"epochs": epochs}
@@ -40,13 +41,13 @@ def demo(
 
     options = fcn_train.TrainOptions(data, fcn, image_encoder=image_encoder, seed=seed, restart=restart, **few)
     stages.run("fcn", "train the Fashion Cognitive Network: whom does an outfit suit, does it hang together?",
-               key | {"image_encoder": image_encoder}, is_artifact(fcn, "fcn"),
+               key | {"image_encoder": image_encoder}, lambda: OutfitScorer.from_pretrained(fcn),
                lambda: fcn_train.train(options))  # fmt: skip
 
     llm_options = llm_train.Options(seed=seed, **few)
     key |= {"fcn": llm_train.fcn_fingerprint(fcn), **dataclasses.asdict(llm_options)}
     stages.run("seqllm", "train the sequential recommender: what should she be shown next?", key,
-               is_artifact(seqllm, "seqllm"),
+               lambda: Recommender.from_pretrained(seqllm),
                lambda: llm_train.train(folder, seqllm, llm_options, fcn, restart))  # fmt: skip
 
     metrics = stages.report(lambda: measure(folder, fcn, seqllm, seed), out / "metrics.json",

@@ -15,7 +15,6 @@ from seqllm.prompts import Event
 from seqllm.recommender import Hit, Recommender
 from seqllm.sequences import EventLog
 
-
 PIECES = 5  # outfits shown side by side have at most this many, so that they fit a phone
 
 

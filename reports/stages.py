@@ -7,32 +7,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from fcn.artifacts import load_artifact, write_json
+from fcn.artifacts import write_json
 from fcn.errors import DresswellError
-from fcn.folder import DataFolder
 from fcn.training import fingerprint_of
 
 RECORD = ".stages.json"
-
-
-def is_folder(path: Path) -> Callable[[], bool]:
-    """Whether a sound data set folder is there."""
-
-    def check() -> bool:
-        DataFolder.open(path)
-        return True
-
-    return check
-
-
-def is_artifact(path: Path, kind: str) -> Callable[[], bool]:
-    """Whether a whole artifact of this kind is there, every checksum right."""
-
-    def check() -> bool:
-        load_artifact(path, kind)
-        return True
-
-    return check
 
 
 class Stages:
@@ -48,10 +27,14 @@ class Stages:
             except ValueError:  # a record nobody can read only costs the time to do it again
                 self.record = {}
 
-    def run(self, name: str, what: str, key: dict, sound: Callable[[], bool], make: Callable[[], object]) -> None:
-        """Call ``make`` unless the stage is finished. key: all that the result depends on, JSON-serialisable."""
+    def run(self, name: str, what: str, key: dict, opens: Callable[[], object], make: Callable[[], object]) -> None:
+        """Call ``make`` unless the stage is finished.
+
+        key: all that the result depends on, JSON-serialisable. opens: opens the result, raises DresswellError when it
+        is missing, damaged, or of another version of the code.
+        """
         key_now, before = fingerprint_of(key), self.record.get(name, {})
-        if before.get("key") == key_now and self._sound(sound):
+        if before.get("key") == key_now and self._sound(opens):
             print(f"[{name}] finished before, in {before['seconds']:.0f} s: kept", flush=True)
             return
         print(f"\n[{name}] {what}", flush=True)
@@ -79,9 +62,10 @@ class Stages:
         return metrics
 
     @staticmethod
-    def _sound(check: Callable[[], bool]) -> bool:
+    def _sound(opens: Callable[[], object]) -> bool:
         try:
-            return check()
+            opens()
+            return True
         except DresswellError as error:
             print(f"made again: {error}", flush=True)
             return False
