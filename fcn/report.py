@@ -60,6 +60,7 @@ def ring(value: float, name: str, tone: str = "mid") -> str:
 def line_chart(series: Mapping[str, Sequence[float | None]], name: str, low: float | None = None) -> str:
     """Lines over epochs 1, 2, ...; a None is a gap. low: where the axis begins (default: at the data)."""
     width, height, left, right, top, bottom = 360, 200, 40, 10, 12, 26
+    series = {key: line for key, line in series.items() if any(v is not None for v in line)}
     values = [v for line in series.values() for v in line if v is not None]
     if not values:
         return ""
@@ -82,9 +83,8 @@ def line_chart(series: Mapping[str, Sequence[float | None]], name: str, low: flo
     for colour, line in zip(COLOURS, series.values(), strict=False):
         points = [f"{x(k):.1f},{y(v):.1f}" for k, v in enumerate(line) if v is not None]
         parts.append(f'<polyline style="stroke:{colour}" points="{" ".join(points)}"/>')
-        last = points[-1].split(",") if points else None
-        if last:
-            parts.append(f'<circle style="fill:{colour}" cx="{last[0]}" cy="{last[1]}" r="3"/>')
+        x_last, y_last = points[-1].split(",")
+        parts.append(f'<circle style="fill:{colour}" cx="{x_last}" cy="{y_last}" r="3"/>')
     return "".join([*parts, "</svg>", legend(list(series))])
 
 

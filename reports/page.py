@@ -256,7 +256,7 @@ def _figures(folder, scorer: OutfitScorer, fitting: Fitting, fcn: Path, seqllm: 
     labels = sorted(fitting.results[0][0].labels.items(), key=lambda pair: -pair[1])
     rows = [(_label_words(scorer, label), p, truth.get(label)) for label, p in labels]
     panels = [
-        _panel("FCN, validation", "The labels are learnt first, coherence after.", line_chart(
+        _panel("FCN, validation", "The epoch with the best mean of mAP and AUC is kept.", line_chart(
             {"label mAP": column(fcn_rows, "map"), "coherence AUC": column(fcn_rows, "coherence_auc"),
              "fill in the blank": column(fcn_rows, "fitb")}, "FCN metrics by epoch", 0.0)),
         _panel("Sequential recommender, validation", "Full ranking of every item, no sampled opponents.", line_chart(
