@@ -69,6 +69,9 @@ def score(arguments: argparse.Namespace) -> None:
         f"score      {result.score:.3f}\ncoherence  {result.coherence:.3f}\npersonal   {result.personal:.3f}"
         "   (.5 is the average outfit)"
     )
+    for name, found in zip(result.items, result.slots, strict=True):
+        if found.source == "predicted":
+            print(f"  {name}: taken for {found.slot}, p {found.probability:.2f}")
     for one in result.evidence:
         print(
             f"  {one.label:34} {'for' if one.effect > 0 else 'against':8} {one.effect:+.2f}  "

@@ -141,8 +141,11 @@ class ItemEncoder:
         features[:, self.slices["flags"].start + 1] = np.abs(found).max(axis=1, initial=0) > 0
         return features
 
-    def encode_items(self, pieces: Sequence[Piece], root: Path | None = None) -> tuple[np.ndarray, list[Item]]:
-        """Items and pictures that are in no catalogue -> float32 (n, dim), and what each piece was taken for.
+    def encode_items(
+        self, pieces: Sequence[Piece], root: Path | None = None
+    ) -> tuple[np.ndarray, list[Item], list[float | None]]:
+        """Items and pictures that are in no catalogue -> float32 (n, dim), what each piece was taken for, and the
+        probability of a slot that was predicted (None for a slot that was not).
 
         pieces: Item (its `image` is a path, relative to `root` when given), PIL image, path or bytes, mixed.
         An Item stays itself. The slot and category of a bare picture are predicted from its look; without an
@@ -152,6 +155,7 @@ class ItemEncoder:
         pictures = np.array([picture is not None for picture in opened], bool)
         items = [p if isinstance(p, Item) else _unnamed(i) for i, p in enumerate(pieces)]
         vectors = None
+        sure: list[float | None] = [None] * len(pieces)
         if self.image and pictures.any():
             vectors = self.image.encode([picture for picture in opened if picture is not None])
             bare = [i for i, piece in enumerate(pieces) if not isinstance(piece, Item)]
@@ -160,8 +164,9 @@ class ItemEncoder:
                 for place, i in enumerate(bare):
                     best = {field: next(iter(found[place])) for field, found in said.items()}
                     items[i] = replace(items[i], **{f: best[f] for f in ("slot", "category") if f in best})
+                    sure[i] = said["slot"][place][best["slot"]] if "slot" in best else None
         slots = np.array([SLOTS.index(item.slot) for item in items], np.int64)
-        return self._assemble([item.text() for item in items], slots, pictures, vectors), items
+        return self._assemble([item.text() for item in items], slots, pictures, vectors), items, sure
 
     def save_pretrained(self, path: str | Path) -> None:
         """Write text/ and image/ (ordinary sentence-transformers and timm folders) and item_encoder.json.

@@ -13,6 +13,8 @@ from fcn.label_graph import LabelGraph
 from fcn.ml_gcn import HEADS, LinearHead, MLGCNHead, label_loss
 from fcn.outfit_encoder import OutfitEncoder
 
+MATCHING_GAIN = 0.4
+
 
 @dataclass(frozen=True)
 class FCNConfig:
@@ -21,6 +23,7 @@ class FCNConfig:
     in_dim: int
     labels: tuple[str, ...]
     attributes: tuple[int, ...] = ()  # number of values of each field the attribute layer reads
+    slots: tuple[int, int] = (0, 0)  # first and last + 1 column of the slot, one-hot
     head: str = "ml-gcn"
     loss: str = "bce"
     hidden: int = 192
@@ -29,7 +32,8 @@ class FCNConfig:
     pair_dim: int = 96
     gcn_hidden: int = 256
     dropout: float = 0.0
-    coherence_weight: float = 1.0
+    label_dropout: float = 0.5  # of what the label head sees
+    coherence_weight: float = 2.0
 
     def to_json(self) -> dict:
         return asdict(self)
@@ -41,6 +45,7 @@ class FCNConfig:
                 **data,
                 "labels": tuple(data["labels"]),
                 "attributes": tuple(data["attributes"]),
+                "slots": tuple(data["slots"]),
                 "widths": tuple(data["widths"]),
             }
         )
@@ -81,8 +86,50 @@ class PairEncoder(nn.Module):
         return torch.cat([mean, pairs.amax(1)], 1)
 
 
+class Matching(nn.Module):
+    """A coherence logit linear in pairs of attributes: the mean over pairs of items i != j of a_i^T M a_j.
+
+    M (K, K) says which colours, patterns and fits go together; it starts at zero.
+    """
+
+    def __init__(self, attributes: int):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(attributes, attributes))
+
+    def forward(self, attributes: Tensor, mask: Tensor) -> Tensor:
+        """(B, T, K), (B, T) -> (B,)."""
+        items = attributes * mask.unsqueeze(-1)
+        total, count = items.sum(1), mask.sum(1).clamp(min=2)
+        # all pairs at once: the sum over i, j of a_i^T M a_j, less i = j
+        every = ((total @ self.weight) * total).sum(1)
+        same = ((items @ self.weight) * items).sum((1, 2))
+        return MATCHING_GAIN * (every - same) / (count * (count - 1))
+
+
+class WideLayer(nn.Module):
+    """Label logits from what is worn where: linear in the attributes summed over each slot's items.
+
+    Fitted apart and fixed (fcn.train.fit_wide), so that the deep layers learn what it cannot say.
+    """
+
+    def __init__(self, slots: int, attributes: int, labels: int):
+        super().__init__()
+        self.register_buffer("weight", torch.zeros(slots * attributes, labels))
+
+    @staticmethod
+    def sums(attributes: Tensor, slots: Tensor, mask: Tensor) -> Tensor:
+        """(B, T, K) attributes, (B, T, S) one-hot slots, (B, T) mask -> (B, S * K)."""
+        return torch.einsum("btk,bts->bsk", attributes, slots * mask.unsqueeze(-1)).flatten(1)
+
+    def forward(self, attributes: Tensor, slots: Tensor, mask: Tensor) -> Tensor:
+        return self.sums(attributes, slots, mask) @ self.weight
+
+
 class FashionCognitiveNetwork(nn.Module):
     """Which labels an outfit carries (ML-GCN or linear head) and whether its items hang together.
+
+    Wide and deep (Cheng et al., 2016): to the deep layers' logits comes what is linear in attributes, per slot for
+    labels (WideLayer) and per pair of items for coherence (Matching).
 
     Inputs are items in canonical order (fcn.outfit_encoder.canonical_order), items first, padding last.
     """
@@ -96,17 +143,19 @@ class FashionCognitiveNetwork(nn.Module):
         self.settings = config  # not `config`: the Trainer would write into it
         self.register_buffer("scale", torch.ones(config.in_dim))  # of the features' columns
         self.attributes = AttributeLayer(config.in_dim, config.attributes)
+        self.wide = WideLayer(config.slots[1] - config.slots[0], self.attributes.out_dim, len(config.labels))
         in_dim = self.attributes.out_dim + config.in_dim
         self.encoder = OutfitEncoder(in_dim, config.hidden, config.filters, config.widths, config.dropout)
         self.pairs = PairEncoder(config.hidden, config.pair_dim, config.dropout)
         self.out_dim = self.encoder.out_dim + self.pairs.out_dim
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout, self.label_dropout = nn.Dropout(config.dropout), nn.Dropout(config.label_dropout)
         if config.head == "ml-gcn":
             if graph is None or phrases is None:
                 raise ValueError('head "ml-gcn" needs the label graph and the labels\' phrase embeddings')
             self.head = MLGCNHead(self.out_dim, phrases, graph.edge_index, graph.edge_weight, config.gcn_hidden)
         else:
             self.head = LinearHead(self.out_dim, len(config.labels))
+        self.matching = Matching(self.attributes.out_dim)
         self.coherence = nn.Sequential(
             nn.Linear(self.out_dim, config.hidden),
             nn.GELU(),
@@ -115,11 +164,14 @@ class FashionCognitiveNetwork(nn.Module):
         )
         self.label_loss = label_loss(config.loss)
 
-    def embed(self, features: Tensor, mask: Tensor) -> Tensor:
-        """(B, T, D) -> (B, out_dim) outfit embeddings."""
-        seen = torch.cat([self.attributes(features), features * self.scale], -1)
-        items = self.encoder.items(seen, mask)
+    def embed(self, attributes: Tensor, features: Tensor, mask: Tensor) -> Tensor:
+        """(B, T, K) attributes and (B, T, D) features -> (B, out_dim) outfit embeddings."""
+        items = self.encoder.items(torch.cat([attributes, features * self.scale], -1), mask)
         return torch.cat([self.encoder.pool(items, mask), self.pairs(items, mask)], 1)
+
+    def slot_sums(self, features: Tensor, mask: Tensor) -> Tensor:
+        """(B, T, D) features -> (B, S * K), what the wide layer is linear in."""
+        return self.wide.sums(self.attributes(features), features[..., slice(*self.settings.slots)], mask)
 
     def forward(
         self,
@@ -136,11 +188,12 @@ class FashionCognitiveNetwork(nn.Module):
         corrupted one.
         Returns label_logits (B, C), coherence_logits (B,), embedding (B, out_dim) and, with targets, loss.
         """
-        embedding = self.embed(features, mask)
-        outfit = self.dropout(embedding)
+        attributes = self.attributes(features)
+        embedding = self.embed(attributes, features, mask)
+        wide = self.wide(attributes, features[..., slice(*self.settings.slots)], mask)
         result = {
-            "label_logits": self.head(outfit),
-            "coherence_logits": self.coherence(outfit).squeeze(-1),
+            "label_logits": self.head(self.label_dropout(embedding)) + wide,
+            "coherence_logits": self.coherence(self.dropout(embedding)).squeeze(-1) + self.matching(attributes, mask),
             "embedding": embedding,
         }
         losses = []

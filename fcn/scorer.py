@@ -25,7 +25,7 @@ from fcn.label_graph import LabelGraph
 from fcn.model import FashionCognitiveNetwork, FCNConfig
 from fcn.outfits import canonical_ranks, pad
 from fcn.types import LabelVocabulary, Outfit, Profile
-from fcn.wardrobe import Piece, Wardrobe, pieces_of
+from fcn.wardrobe import FoundSlot, Piece, Wardrobe, pieces_of
 
 if TYPE_CHECKING:
     from fcn.explain import Explanation
@@ -61,6 +61,7 @@ class OutfitResult:
     evidence: tuple[Evidence, ...]
     silent: tuple[str, ...]
     items: tuple[str, ...]
+    slots: tuple[FoundSlot, ...]  # of each item: where it is worn, and how that was found
     _scorer: OutfitScorer = field(repr=False, compare=False)
     _outfit: tuple = field(repr=False, compare=False)
     _profile: Profile = field(repr=False, compare=False)
@@ -81,6 +82,7 @@ class OutfitResult:
             "coherence": self.coherence,
             "personal": self.personal,
             "items": list(self.items),
+            "slots": [vars(found) for found in self.slots],
             "profile": list(self._profile.labels()),
             "labels": self.labels,
             "evidence": [vars(e) for e in self.evidence],
@@ -178,6 +180,7 @@ class OutfitScorer:
                 self._evidence(judged, i, profile),
                 self._silent(profile),
                 tuple(wardrobe.names[i]),
+                tuple(wardrobe.found(int(row)) for row in wardrobe.rows[i]),
                 self,
                 outfits[i],
                 profile,

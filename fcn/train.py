@@ -22,16 +22,18 @@ from fcn.attributes import fit_attributes
 from fcn.calibration import Calibration
 from fcn.encoders import ImageEncoder, TextEncoder, build_image_encoder, build_text_encoder, fit_heads
 from fcn.errors import DataError, Problem
-from fcn.evaluate import Answers, validate
+from fcn.evaluate import BATCH, Answers, validate
 from fcn.features import FeatureStore, ItemEncoder
 from fcn.folder import DataFolder
 from fcn.label_graph import LabelGraph
-from fcn.metrics import absent_labels, label_metrics
+from fcn.metrics import absent_labels, label_metrics, mean_average_precision
 from fcn.model import FashionCognitiveNetwork, FCNConfig
-from fcn.outfits import CoherenceTest, Modalities, OutfitDataset, OutfitSet, TrainingCollator
+from fcn.outfits import CoherenceTest, Modalities, OutfitDataset, OutfitSet, TrainingCollator, gather
+from fcn.sparse import lasso_path
 from fcn.training import History, describe_machine, fingerprint_of, fit, set_seed
 
 KIND = "fcn"
+MOST_WIDE = 20_000  # outfits the wide layer is fitted on; its few hundred weights need no more
 RAW = 0.2  # size of the raw features: enough for what no attribute says, too little to learn items by heart
 
 
@@ -132,12 +134,22 @@ def train(options: TrainOptions) -> dict:
     known = splits.train.items()
     hide = modalities(encoder, folder)
     layer = fit_attributes(folder.catalog, features, known, hide)
-    config = FCNConfig(features.shape[1], tuple(labels), layer.sizes, options.head, options.loss, **options.sizes)
+    slots = encoder.slices["slot"]
+    config = FCNConfig(
+        features.shape[1],
+        tuple(labels),
+        layer.sizes,
+        (slots.start, slots.stop),
+        options.head,
+        options.loss,
+        **options.sizes,
+    )
     model = FashionCognitiveNetwork(config, graph, phrases)
     model.attributes.load_state_dict(layer.state_dict())
     model.scale.copy_(feature_scale(features, encoder, known))
     prevalence = (splits.train.targets.sum(0) + 1.0) / (len(splits.train) + 2.0)
     model.start_at_prior(torch.from_numpy(prevalence).float())
+    fit_wide(model, splits, features, options.seed)
 
     questions = {part.split: CoherenceTest.make(part, options.seed) for part in (splits.val, splits.test)}
     history = fit(
@@ -239,6 +251,28 @@ def item_encoder(options: TrainOptions, folder: DataFolder, outfits: OutfitSet) 
     encoder.save_pretrained(temporary)
     temporary.replace(place)
     return encoder
+
+
+@torch.no_grad()
+def fit_wide(model: FashionCognitiveNetwork, splits: Splits, features: np.ndarray, seed: int) -> None:
+    """Fit the wide layer on the training outfits, at most MOST_WIDE of them; validation mAP sets its sparsity."""
+
+    def sums(rows: np.ndarray) -> torch.Tensor:
+        parts = [model.slot_sums(*gather(features, rows[i : i + BATCH])) for i in range(0, len(rows), BATCH)]
+        return torch.cat(parts)
+
+    chosen = np.arange(len(splits.train))
+    if len(chosen) > MOST_WIDE:
+        chosen = np.sort(np.random.default_rng(seed).choice(chosen, MOST_WIDE, replace=False))
+    inputs, val = sums(splits.train.rows[chosen]), sums(splits.val.rows[:MOST_WIDE])
+    targets = torch.from_numpy(splits.train.targets[chosen]).float()
+
+    def score(weight: torch.Tensor, bias: torch.Tensor) -> float:
+        return mean_average_precision((val @ weight + bias).numpy(), splits.val.targets[:MOST_WIDE])
+
+    weight, bias = lasso_path(inputs, targets, score)
+    model.wide.weight.copy_(weight)
+    model.head.bias.copy_(bias)
 
 
 def modalities(encoder: ItemEncoder, folder: DataFolder) -> Modalities:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,16 @@ from fcn.types import SLOTS, Item, Outfit
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 
 Piece = str | os.PathLike | Image.Image | Item
+
+
+@dataclass(frozen=True)
+class FoundSlot:
+    """Where a piece is worn. source: "catalogue", "given" (an Item's own), "predicted" from a picture's look with
+    that probability, or "unknown" (slot "other": the image encoder predicts nothing)."""
+
+    slot: str
+    source: str
+    probability: float | None
 
 
 class Wardrobe:
@@ -66,9 +77,10 @@ class Wardrobe:
             self.rows.append(np.array(rows, dtype=np.int64))
             self.names.append(names)
         self.foreign = [item for item, _ in foreign]
+        self.bare = [picture is not None for _, picture in foreign]  # pictures that come without an Item
         self.extra = np.zeros((0, self.features.shape[1]), np.float32)
         if foreign:
-            self.extra, seen = encoder.encode_items(
+            self.extra, seen, self.sure = encoder.encode_items(
                 [item if picture is None else picture for item, picture in foreign], self.catalog.root
             )
             slots = np.array([SLOTS.index(item.slot) for item in seen])  # a picture's is told from its look
@@ -83,6 +95,16 @@ class Wardrobe:
             if row < len(self.catalog)
             else int(self.foreign_slots[row - len(self.catalog)])
         )
+
+    def found(self, row: int) -> FoundSlot:
+        """The slot of a row, and how it was found."""
+        slot = SLOTS[self.slot(row)]
+        if row < len(self.catalog):
+            return FoundSlot(slot, "catalogue", None)
+        foreign = row - len(self.catalog)
+        if self.sure[foreign] is not None:
+            return FoundSlot(slot, "predicted", self.sure[foreign])
+        return FoundSlot(slot, "unknown" if self.bare[foreign] else "given", None)
 
     def title(self, row: int) -> str:
         return self.catalog[row].title if row < len(self.catalog) else self.foreign[row - len(self.catalog)].title

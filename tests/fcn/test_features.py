@@ -50,20 +50,23 @@ def test_known_layout(encoder, catalog):
 def test_rows_and_outside_items_agree_with_the_whole(encoder, catalog):
     x = encoder.encode(catalog)
     np.testing.assert_allclose(encoder.encode(catalog, [3, 0]), x[[3, 0]], atol=1e-5)
-    outside, items = encoder.encode_items([catalog[i] for i in range(len(catalog))], root=catalog.root)
+    outside, items, sure = encoder.encode_items([catalog[i] for i in range(len(catalog))], root=catalog.root)
     np.testing.assert_allclose(outside, x, atol=1e-5)
-    assert items == [catalog[i] for i in range(len(catalog))]
+    assert items == [catalog[i] for i in range(len(catalog))] and sure == [None] * len(catalog)
     assert encoder.encode(catalog, []).shape == (0, encoder.dim)
 
 
 def test_bare_pictures_get_a_slot(encoder, catalog):
     picture = Image.new("RGB", (24, 24), "white")
-    x, items = encoder.encode_items([picture, catalog.image_path(0), catalog[1]], root=catalog.root)
+    x, items, sure = encoder.encode_items([picture, catalog.image_path(0), catalog[1]], root=catalog.root)
     assert items[0].slot in ("onepiece", "shoes") and items[0].category in ("dress", "boots")
-    assert items[2] == catalog[1]
+    said = encoder.image.predict([picture])["slot"][0]
+    assert sure[0] == pytest.approx(said[items[0].slot], abs=1e-5) == max(said.values())
+    assert items[2] == catalog[1] and sure[2] is None
     assert [SLOTS[i] for i in x[:, encoder.slices["slot"]].argmax(axis=1)] == [item.slot for item in items]
     blind = ItemEncoder(encoder.text)
-    x, items = blind.encode_items([picture])
+    x, items, sure = blind.encode_items([picture])
+    assert sure == [None]
     assert items[0].slot == "other" and x.shape == (1, blind.dim) and not x[0, blind.slices["flags"]].any()
 
 

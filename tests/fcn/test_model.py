@@ -3,16 +3,16 @@ import pytest
 import torch
 
 from fcn.label_graph import LabelGraph
-from fcn.model import FashionCognitiveNetwork, FCNConfig
+from fcn.model import MATCHING_GAIN, FashionCognitiveNetwork, FCNConfig, Matching
 
 LABELS = ("g=a", "g=b", "h=c")
-SIZES = {"hidden": 8, "filters": 4, "pair_dim": 4, "gcn_hidden": 8, "dropout": 0.0}
+SIZES = {"hidden": 8, "filters": 4, "pair_dim": 4, "gcn_hidden": 8, "dropout": 0.0, "label_dropout": 0.0}
 
 
 def network(head="ml-gcn", **options):
     torch.manual_seed(0)
     graph = LabelGraph.from_labels(LABELS, np.array([[1, 1, 0], [0, 1, 1]]))
-    config = FCNConfig(6, LABELS, (2, 3), head, **{**SIZES, **options})
+    config = FCNConfig(6, LABELS, (2, 3), (4, 6), head, **{**SIZES, **options})
     return FashionCognitiveNetwork(config, graph, torch.randn(3, 5))
 
 
@@ -78,3 +78,30 @@ def test_bad_options_are_refused():
         network("attention")
     with pytest.raises(ValueError, match="needs the label graph"):
         FashionCognitiveNetwork(FCNConfig(6, LABELS))
+
+
+def test_the_wide_layer_is_linear_in_what_is_worn_where():
+    model, (features, mask) = network().eval(), batch()
+    features[..., 4:] = torch.eye(2)[[0, 1, 1, 0]]  # the slot of each item
+    before = model(features, mask)
+    model.wide.weight.copy_(torch.randn(model.wide.weight.shape))
+    after = model(features, mask)
+    attributes = model.attributes(features)
+    for i, length in enumerate((4, 2, 1)):
+        said = torch.zeros(3)
+        for t in range(length):
+            slot = [0, 1, 1, 0][t]
+            said += attributes[i, t] @ model.wide.weight[slot * 5 : slot * 5 + 5]
+        torch.testing.assert_close(after["label_logits"][i] - before["label_logits"][i], said, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(after["coherence_logits"], before["coherence_logits"])
+
+
+def test_matching_is_the_mean_over_pairs():
+    torch.manual_seed(0)
+    layer, items = Matching(5), torch.randn(2, 3, 5)
+    torch.nn.init.normal_(layer.weight)
+    pairs = [items[0, i] @ layer.weight @ items[0, j] for i in range(3) for j in range(3) if i != j]
+    mask = torch.tensor([[True] * 3, [True, False, False]])
+    found = layer(items, mask)
+    torch.testing.assert_close(found[0], MATCHING_GAIN * torch.stack(pairs).mean(), atol=1e-5, rtol=1e-4)
+    assert abs(found[1]) < 1e-5  # a single item has no pair

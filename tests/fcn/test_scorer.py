@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from fcn import ArtifactError, DataError, DataFolder, Item, Outfit, OutfitScorer, Profile
+from fcn.wardrobe import FoundSlot
 
 PROFILE = "body_figure=triangle,skin_color=fair,height=low"
 
@@ -79,7 +80,11 @@ def test_pictures_paths_and_items_in_any_mixture(scorer, outfits, small_sample):
     np.testing.assert_array_equal(numbers(by_path), numbers(by_text))
     np.testing.assert_array_equal(numbers(by_path), numbers(opened))
     assert by_path.items == (str(path), outfits[0][1]) and opened.items == ("picture 1", outfits[0][1])
+    guessed = by_path.to_json()["slots"][0]
+    assert guessed["source"] == "predicted" and 0 < guessed["probability"] <= 1
+    assert by_path.slots[1] == FoundSlot(catalog.get(outfits[0][1]).slot, "catalogue", None)
     known = catalog[row]
+    assert scorer.score([known]).slots == (FoundSlot(known.slot, "given", None),)
     same = Item("mine", known.title, known.category, known.slot, str(path.resolve()), known.attributes)
     np.testing.assert_allclose(numbers(scorer.score([same])), numbers(scorer.score([known.item_id])), atol=1e-6)
 
