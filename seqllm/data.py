@@ -42,18 +42,18 @@ def events_of(log: EventLog, rows: np.ndarray | slice) -> list[Event]:
 def with_attributes(prompt: Prompt, task: int, attributes: np.ndarray) -> Prompt:
     """The same prompt with attribute tokens after its first ``task`` ids."""
     ids = np.concatenate([prompt.ids[:task], attributes, prompt.ids[task:]])
-    return Prompt(ids, prompt.rec + len(attributes), prompt.first)
+    return replace(prompt, ids=ids, rec=prompt.rec + len(attributes), ask=prompt.ask + len(attributes))
 
 
 def pad(prompts: Sequence[Prompt], pad_id: int) -> dict[str, Tensor]:
-    """Right-padded ids and mask (B, L), and rec (P, 2): which row and position each [REC] stands at."""
+    """Right-padded ids and mask (B, L), and rec (P, 3): each [REC]'s row, position and where its question begins."""
     length = max(len(p.ids) for p in prompts)
     ids = np.full((len(prompts), length), pad_id, np.int64)
     mask = np.zeros((len(prompts), length), np.int64)
     for k, prompt in enumerate(prompts):
         ids[k, : len(prompt.ids)] = prompt.ids
         mask[k, : len(prompt.ids)] = 1
-    rec = np.concatenate([np.stack([np.full(len(p.rec), k), p.rec], 1) for k, p in enumerate(prompts)])
+    rec = np.concatenate([np.stack([np.full(len(p.rec), k), p.rec, p.ask], 1) for k, p in enumerate(prompts)])
     return {
         "input_ids": torch.from_numpy(ids),
         "attention_mask": torch.from_numpy(mask),
@@ -75,6 +75,14 @@ def pool(histories: Sequence[np.ndarray], decay: float) -> dict[str, Tensor]:
     }
 
 
+def bag_attributes(told: Sequence[np.ndarray], times: Sequence[int], vocab_size: int) -> dict[str, Tensor]:
+    """Attribute ids of prompts that ask ``times`` choices each -> flat special-token numbers, one bag a choice."""
+    bags = [ids - vocab_size for ids, n in zip(told, times, strict=True) for _ in range(n)]
+    offsets = np.concatenate([[0], np.cumsum([len(bag) for bag in bags])[:-1]]).astype(np.int64)
+    flat = np.concatenate(bags).astype(np.int64) if bags else np.zeros(0, np.int64)
+    return {"attributes": torch.from_numpy(flat), "attribute_offsets": torch.from_numpy(offsets)}
+
+
 class TrainingSet(torch.utils.data.Dataset):
     """Batches of windows of similar length, about ``tokens_per_batch`` tokens each (padding included)."""
 
@@ -90,7 +98,7 @@ class TrainingSet(torch.utils.data.Dataset):
             for prompt in builder.build(events_of(log, rows), room=builder.max_tokens - ATTRIBUTE_ROOM):
                 asked = rows[prompt.first : prompt.first + len(prompt.rec)]
                 if (kept := chosen[asked]).any():
-                    windows.append(Window(user, replace(prompt, rec=prompt.rec[kept]), asked[kept]))
+                    windows.append(Window(user, replace(prompt, rec=prompt.rec[kept], ask=prompt.ask[kept]), asked[kept]))
         length = np.array([len(w.prompt.ids) for w in windows])
         # Windows of like length share a batch; a little noise keeps the same people from always meeting.
         order = np.argsort(length * rng.uniform(0.95, 1.05, len(length)), kind="stable")
@@ -156,7 +164,9 @@ class Collator:
     def __call__(self, features: list[list[Window]]) -> dict[str, Tensor]:
         windows = [window for batch in features for window in batch]
         log = self.log
-        prompts = [with_attributes(w.prompt, self.task, self._attributes(w)) for w in windows]
+        told = [self._attributes(w) for w in windows]
+        prompts = [with_attributes(w.prompt, self.task, ids) for w, ids in zip(windows, told, strict=True)]
+        asked = [len(w.rows) for w in windows]
         rows = np.concatenate([w.rows for w in windows])
         histories = [self._before(r) for r in rows.tolist()]
         candidates, log_q = self._candidates(log.item[rows])
@@ -169,6 +179,7 @@ class Collator:
         return {
             **pad(prompts, self.pad_id),
             **pool(histories, self.config.decay),
+            **bag_attributes(told, asked, self.builder.vocab_size),
             "query": torch.from_numpy(query),
             "candidates": torch.from_numpy(candidates),
             "target": torch.from_numpy(column[log.item[rows]]),

@@ -1,11 +1,14 @@
 """The sequential recommender: a LoRA-tuned causal LM whose state at [REC] is turned into a title and an ID vector.
 
-    t = normalise( t0 + W_t h ),   t0 = sum_k decay^k title(i_k) + w_q title(query)      (title side, residual)
-    u = normalise( u0 + W_u h ),   u0 = sum_k decay^k id(i_k)                            (ID side, residual)
+    t = normalise( t0 + W_t h + sum_a A_t[a] ),   t0 = recent title(i_k) + w_m mean title(i_k) + w_q title(query)
+    u = normalise( u0 + W_u h + sum_a A_u[a] ),   u0 = recent id(i_k) + w_m mean id(i_k)
     s(i) = s_t cos(t, title_i) + s_u cos(u, id_i) + prior_i(time)
 
-h is the LM's last hidden state at [REC]; i_k the person's history, newest first. Both sides start from the frozen,
-recency-weighted history and learn what the LM adds to it: on sparse data the frozen titles carry most of the signal.
+"recent" is the decay^k-weighted sum over her history, newest first, and "mean" its plain mean (what she always likes),
+each made a unit vector. h is the LM's last hidden state at [REC]; a are her personal-attribute tokens, which
+the LM reads and which also speak to both heads directly (what suits a person is largely additive over her attributes).
+Both sides start from the frozen, recency-weighted history and learn what is to be added to it: on sparse data the frozen
+titles carry most of the signal.
 After Liu et al., EMNLP 2024 Industry (arXiv 2410.11327): mix-up of title and ID embeddings; the residuals, the
 sampled softmax and the popularity prior are ours.
 """
@@ -17,10 +20,14 @@ import functools
 import math
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch import Tensor, nn
+
+
+PRICE_BINS = 8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,8 +42,30 @@ class ModelConfig:
     id_dim: int = 128
     lora_rank: int = 16
     decay: float = 0.7
-    id_dropout: float = 0.1
+    id_dropout: float = 0.2
+    state_dropout: float = 0.2
     trend_days: tuple[float | None, ...] = (14.0, 60.0, 365.0, None)
+
+
+def price_features(price: np.ndarray, edges: np.ndarray | None = None) -> tuple[Tensor, np.ndarray]:
+    """Where a price stands among the catalogue's, softly binned: (N, PRICE_BINS), rows of zeros without a price.
+
+    Args:
+        price: (N,) with NaN for none.
+        edges: from an earlier call, so that new items fall into the same bins.
+
+    Returns:
+        features, and the edges (PRICE_BINS,): quantiles of the log price.
+    """
+    log = np.log(np.maximum(price, 0.01))
+    found = np.isfinite(log)
+    if edges is None:
+        share = (np.arange(PRICE_BINS) + 0.5) / PRICE_BINS
+        edges = np.quantile(log[found], share) if found.any() else np.zeros(PRICE_BINS)
+    width = max(float(edges[-1] - edges[0]) / PRICE_BINS, 1e-3)
+    near = np.exp(-0.5 * ((np.where(found, log, 0.0)[:, None] - edges) / width) ** 2) + 1e-9
+    share = near / near.sum(1, keepdims=True) * found[:, None]
+    return torch.from_numpy(share.astype(np.float32)), edges
 
 
 def fast_bfloat16(device: torch.device) -> bool:
@@ -66,31 +95,46 @@ class SequentialRecommender(nn.Module):
     Args:
         lm: causal LM with LoRA adapters.
         titles: (N, title_dim) unit rows, frozen.
+        prices: (N, PRICE_BINS) of :func:`price_features`; zeros where nothing has a price.
         warm: bool (N,), items that occur in training. The others have no ID part of their own: their ID vector is the
             one their title predicts, their prior the mean of the warm ones'.
     """
 
-    def __init__(self, lm: PeftModel, config: ModelConfig, titles: Tensor, warm: Tensor):
+    def __init__(self, lm: PeftModel, config: ModelConfig, titles: Tensor, warm: Tensor, prices: Tensor | None = None):
         super().__init__()
         self.lm, self.sizes = lm, config  # not named config: Trainer would write into it
         self.special = nn.Embedding(config.n_special, config.hidden)
         self.title_to_id = nn.Linear(config.title_dim, config.id_dim, bias=False)
+        self.price_to_id = nn.Linear(PRICE_BINS, config.id_dim, bias=False)
         self.item_id = nn.Embedding(config.n_items, config.id_dim)
         self.item_in = nn.Linear(config.title_dim + config.id_dim, config.hidden)
+        self.attribute_title = nn.Embedding(config.n_special, config.title_dim)
+        self.attribute_id = nn.Embedding(config.n_special, config.id_dim)
+        self.history_map = nn.Linear(config.title_dim, config.title_dim, bias=False)
+        self.query_map = nn.Linear(config.title_dim, config.title_dim, bias=False)
+        self.question_in = nn.Linear(config.hidden, config.hidden)
         self.title_head = nn.Linear(config.hidden, config.title_dim)
         self.id_head = nn.Linear(config.hidden, config.id_dim)
         self.item_bias = nn.Parameter(torch.zeros(config.n_items))
         self.trend_weight = nn.Parameter(torch.zeros(len(config.trend_days)))
         self.query_weight = nn.Parameter(torch.tensor(1.0))
+        self.mean_weight = nn.Parameter(torch.tensor([0.2, 0.2]))  # title, ID
         self.log_scale = nn.Parameter(torch.tensor([math.log(12.0), math.log(8.0)]))  # title, ID
         nn.init.normal_(self.item_id.weight, std=0.02)
         nn.init.normal_(self.title_to_id.weight, std=config.title_dim**-0.5)
+        nn.init.normal_(self.price_to_id.weight, std=0.1)
+        nn.init.zeros_(self.history_map.weight)
+        nn.init.zeros_(self.query_map.weight)
+        nn.init.zeros_(self.attribute_title.weight)
+        nn.init.zeros_(self.attribute_id.weight)
         nn.init.zeros_(self.title_head.weight)
         nn.init.zeros_(self.title_head.bias)
         nn.init.normal_(self.id_head.weight, std=0.3 * config.hidden**-0.5)
         nn.init.zeros_(self.id_head.bias)
         self.register_buffer("titles", titles.float(), persistent=False)
         self.register_buffer("warm", warm.bool(), persistent=False)
+        prices = torch.zeros(len(titles), PRICE_BINS) if prices is None else prices
+        self.register_buffer("prices", prices.float(), persistent=False)
 
     def init_special(self, rows: Tensor) -> None:
         """Start special tokens (S, hidden) from the mean embedding of the words that name them."""
@@ -101,15 +145,16 @@ class SequentialRecommender(nn.Module):
     def device(self) -> torch.device:
         return self.titles.device
 
-    def set_items(self, titles: Tensor, source: Tensor) -> None:
+    def set_items(self, titles: Tensor, source: Tensor, prices: Tensor) -> None:
         """Use another catalogue.
 
         titles: (N, title_dim) unit rows; source: int64 (N,), which of the present items each one is, -1 for a new one
-        (which is cold).
+        (which is cold); prices: (N, PRICE_BINS).
         """
         source = source.to(self.device)
         known, rows = source >= 0, source.clamp(min=0)
         self.titles, self.warm = titles.float().to(self.device), self.warm[rows] & known
+        self.prices = prices.float().to(self.device)
         self.item_id = nn.Embedding.from_pretrained(self.item_id.weight.data[rows] * known.unsqueeze(-1))
         self.item_bias = nn.Parameter(self.item_bias.data[rows] * known)
         self.sizes = dataclasses.replace(self.sizes, n_items=len(titles))
@@ -121,7 +166,7 @@ class SequentialRecommender(nn.Module):
         rows = torch.arange(len(self.titles), device=self.device) if rows is None else rows
         warm = self.warm if cold is None else self.warm & ~cold
         own = self.item_id(rows) * warm[rows].unsqueeze(-1)
-        return F.normalize(self.title_to_id(self.titles[rows]) + own, dim=-1)
+        return F.normalize(self.title_to_id(self.titles[rows]) + self.price_to_id(self.prices[rows]) + own, dim=-1)
 
     def prior(self, trend: Tensor, rows: Tensor | None = None, cold: Tensor | None = None) -> Tensor:
         """Popularity part of the score. trend: (B, W, n) counts within each window -> (B, n)."""
@@ -135,7 +180,10 @@ class SequentialRecommender(nn.Module):
     # -- people ------------------------------------------------------------------------------------------------
 
     def states(self, input_ids: Tensor, attention_mask: Tensor, rec: Tensor, cold: Tensor | None = None) -> Tensor:
-        """Hidden states at [REC]. input_ids (B, L) of a prompt stream, rec (P, 2) of (row, position) -> (P, hidden)."""
+        """Hidden states at [REC] plus the projected mean embedding of the question's own words (season, occasion, search).
+
+        input_ids (B, L) of a prompt stream; rec (P, 3) of (row, position, where the question begins) -> (P, hidden).
+        """
         vocab, n_special = self.sizes.vocab_size, self.sizes.n_special
         base = self.lm.get_base_model()
         table = base.get_input_embeddings()
@@ -153,24 +201,44 @@ class SequentialRecommender(nn.Module):
         device = embedded.device
         with torch.autocast(device.type, torch.bfloat16, enabled=self.training and fast_bfloat16(device)):
             out = base.base_model(inputs_embeds=embedded, attention_mask=attention_mask, use_cache=False)
-        return out.last_hidden_state[rec[:, 0], rec[:, 1]].float()
+        row, end, begin = rec.unbind(1)
+        total = F.pad(embedded.float().cumsum(1), (0, 0, 1, 0))  # total[:, k] sums the first k tokens
+        words = (total[row, end] - total[row, begin]) / (end - begin).clamp(min=1).unsqueeze(-1)
+        return out.last_hidden_state[row, end].float() + self.question_in(words)
 
     def directions(
-        self, h: Tensor, history: Tensor, offsets: Tensor, weights: Tensor, query: Tensor, cold: Tensor | None = None
+        self,
+        h: Tensor,
+        history: Tensor,
+        offsets: Tensor,
+        weights: Tensor,
+        attributes: Tensor,
+        attribute_offsets: Tensor,
+        query: Tensor,
+        cold: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Title and ID directions (P, title_dim), (P, id_dim), unit rows.
 
         history, weights: flat item rows and their recency weights, person p's are offsets[p]:offsets[p + 1];
+        attributes: flat special-token numbers, person p's from attribute_offsets[p];
         query: (P, title_dim), the query in title space, zero where there is none.
         """
-        t0 = F.embedding_bag(history, self.titles, offsets, mode="sum", per_sample_weights=weights)
-        t0 = F.normalize(t0, dim=-1) + self.query_weight * query
         unique, place = torch.unique(history, return_inverse=True)
-        vectors = self.item_vectors(unique, cold)
-        u0 = F.embedding_bag(place, vectors, offsets, mode="sum", per_sample_weights=weights)
-        t = F.normalize(F.normalize(t0, dim=-1) + self.title_head(h), dim=-1)
-        u = F.normalize(F.normalize(u0, dim=-1) + self.id_head(h), dim=-1)
+        past = self._pooled(self.titles[unique], place, offsets, weights, self.mean_weight[0])
+        t0 = past + self.history_map(past) + self.query_weight * (query + self.query_map(query))
+        u0 = self._pooled(self.item_vectors(unique, cold), place, offsets, weights, self.mean_weight[1])
+        said_t = F.embedding_bag(attributes, self.attribute_title.weight, attribute_offsets, mode="sum")
+        said_u = F.embedding_bag(attributes, self.attribute_id.weight, attribute_offsets, mode="sum")
+        t = F.normalize(F.normalize(t0, dim=-1) + self.title_head(h) + said_t, dim=-1)
+        u = F.normalize(F.normalize(u0, dim=-1) + self.id_head(h) + said_u, dim=-1)
         return t, u
+
+    @staticmethod
+    def _pooled(vectors: Tensor, place: Tensor, offsets: Tensor, weights: Tensor, mean_weight: Tensor) -> Tensor:
+        """Recency-weighted history plus its plain mean, each as a unit vector; zero for an empty history."""
+        recent = F.embedding_bag(place, vectors, offsets, mode="sum", per_sample_weights=weights)
+        mean = F.embedding_bag(place, vectors, offsets, mode="sum")
+        return F.normalize(recent, dim=-1) + mean_weight * F.normalize(mean, dim=-1)
 
     def scales(self) -> tuple[Tensor, Tensor]:
         title, own = self.log_scale.clamp(max=math.log(100.0)).exp()
@@ -186,6 +254,8 @@ class SequentialRecommender(nn.Module):
         history: Tensor,
         offsets: Tensor,
         weights: Tensor,
+        attributes: Tensor,
+        attribute_offsets: Tensor,
         query: Tensor,
         candidates: Tensor,
         target: Tensor,
@@ -202,8 +272,8 @@ class SequentialRecommender(nn.Module):
         if self.training and self.sizes.id_dropout > 0:
             # Now and then a known item plays a new arrival, so that titles alone learn to rank one.
             cold = torch.rand(len(self.titles), device=self.device) < self.sizes.id_dropout
-        h = self.states(input_ids, attention_mask, rec, cold)
-        t, u = self.directions(h, history, offsets, weights, query, cold)
+        h = F.dropout(self.states(input_ids, attention_mask, rec, cold), self.sizes.state_dropout, self.training)
+        t, u = self.directions(h, history, offsets, weights, attributes, attribute_offsets, query, cold)
         scale_t, scale_u = self.scales()
         title = scale_t * (t @ self.titles[candidates].T)
         own = scale_u * (u @ self.item_vectors(candidates, cold).T)

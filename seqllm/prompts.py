@@ -47,10 +47,12 @@ class Event:
 
 @dataclass(frozen=True)
 class Prompt:
-    """ids: int64 (L,). rec: int64 (R,), where the [REC]s stand. first: which event the first of them asks for."""
+    """ids: int64 (L,). rec: int64 (R,), where the [REC]s stand; ask: int64 (R,), where the question before each begins.
+    first: which event the first of them asks for."""
 
     ids: np.ndarray
     rec: np.ndarray
+    ask: np.ndarray
     first: int
 
 
@@ -232,16 +234,17 @@ class PromptBuilder:
 
     @staticmethod
     def _join(head, asks, answers, begin: int, first: int, end: int) -> Prompt:
-        pieces, rec, length = [head], [], len(head)
+        pieces, rec, ask, length = [head], [], [], len(head)
         for k in range(begin, end):
             pieces.append(asks[k])
             length += len(asks[k])
             if k >= first:
                 rec.append(length - 1)
+                ask.append(length - len(asks[k]))
             if k < end - 1:
                 pieces.append(answers[k])
                 length += len(answers[k])
-        return Prompt(np.concatenate(pieces), np.array(rec, np.int64), first)
+        return Prompt(np.concatenate(pieces), np.array(rec, np.int64), np.array(ask, np.int64), first)
 
     def text(self, prompt: Prompt) -> str:
         """The prompt as a person reads it."""

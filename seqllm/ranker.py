@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from fcn.types import Profile
-from seqllm.data import pad, pool, question_prompts, trend_features
+from seqllm.data import bag_attributes, pad, pool, question_prompts, trend_features
 from seqllm.metrics import rank_of_target, ranking_metrics
 from seqllm.model import SequentialRecommender
 from seqllm.neighbours import ItemNeighbours
@@ -91,10 +91,12 @@ class Ranker:
         ]
         prompts = question_prompts(self.builder, [q.events for q in questions], attributes)
         batch = pad(prompts, self.pad_id) | pool([q.history for q in questions], config.decay)
+        batch |= bag_attributes(attributes, [1] * len(questions), config.vocab_size)
         batch = {name: value.to(model.device) for name, value in batch.items()}
         query = self.query_vectors([q.events[-1].query for q in questions]).to(model.device)
         h = model.states(batch["input_ids"], batch["attention_mask"], batch["rec"])
-        t, u = model.directions(h, batch["history"], batch["offsets"], batch["weights"], query)
+        pooled = {name: batch[name] for name in ("history", "offsets", "weights", "attributes", "attribute_offsets")}
+        t, u = model.directions(h, **pooled, query=query)
         return t, u, query
 
     def query_vectors(self, texts: Sequence[str | None]) -> torch.Tensor:

@@ -20,7 +20,7 @@ from seqllm.base import build_base, load_base
 from seqllm.data import Collator, TrainingSet
 from seqllm.evaluate import evaluate, questions_of
 from seqllm.metrics import ranking_metrics
-from seqllm.model import ModelConfig, SequentialRecommender, attach_lora
+from seqllm.model import ModelConfig, SequentialRecommender, attach_lora, price_features
 from seqllm.neighbours import ItemNeighbours
 from seqllm.profiles import ProfileInference, posteriors
 from seqllm.prompts import PromptBuilder, phrases
@@ -107,8 +107,9 @@ def train(
         id_dim=options.id_dim,
         lora_rank=options.lora_rank,
     )
+    prices, edges = price_features(catalog.price)
     model = SequentialRecommender(
-        attach_lora(base, options.lora_rank), config, torch.from_numpy(titles), torch.from_numpy(warm)
+        attach_lora(base, options.lora_rank), config, torch.from_numpy(titles), torch.from_numpy(warm), prices
     )
     model.init_special(builder.special_rows(base_embedding.detach().float().cpu()))
     if torch.cuda.is_available():
@@ -183,7 +184,7 @@ def _learning_rate(options: Options) -> float:
 
 def _groups(model: SequentialRecommender, lr: float) -> list[dict]:
     """LoRA at ``lr``; heads and item vectors at 1e-3 at least; the few scalars, which must travel far, faster."""
-    scalars = {"log_scale", "trend_weight", "query_weight", "item_bias"}
+    scalars = {"log_scale", "trend_weight", "query_weight", "mean_weight", "item_bias"}
     named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
     lora = [p for name, p in named if name.startswith("lm.")]
     fast = [p for name, p in named if name in scalars]
