@@ -1,11 +1,9 @@
 """Train the Fashion Cognitive Network: which people an outfit suits, and whether it hangs together.
 
-    python datasets/sample/prepare.py --out runs/sample          # a data set folder (this one is made, no
-    download) python train_fcn.py --data runs/sample --out runs/fcn        # about 3 minutes on 2 cores;
-    interrupted? run it again python train_fcn.py --data DIR --out runs/fcn --text-encoder
-    sentence-transformers/all-MiniLM-L6-v2 \
-        --image-encoder resnet50                                 # with pretrained weights, by hub id or
-        local path
+    python datasets/sample/prepare.py --out runs/sample   # a data set folder (this one is made, no download)
+    python train_fcn.py --data runs/sample --out runs/fcn # a few minutes on 2 cores; interrupted? run it again
+    python train_fcn.py --data DIR --out runs/fcn --text-encoder sentence-transformers/all-MiniLM-L6-v2 \
+        --image-encoder resnet50                          # with pretrained weights, by hub id or local path
 
 OUT then holds the model (fcn.OutfitScorer.from_pretrained), metrics.json, history.json and curves.png.
 """
