@@ -98,7 +98,8 @@ class TrainingSet(torch.utils.data.Dataset):
             for prompt in builder.build(events_of(log, rows), room=builder.max_tokens - ATTRIBUTE_ROOM):
                 asked = rows[prompt.first : prompt.first + len(prompt.rec)]
                 if (kept := chosen[asked]).any():
-                    windows.append(Window(user, replace(prompt, rec=prompt.rec[kept], ask=prompt.ask[kept]), asked[kept]))
+                    prompt = replace(prompt, rec=prompt.rec[kept], ask=prompt.ask[kept])
+                    windows.append(Window(user, prompt, asked[kept]))
         length = np.array([len(w.prompt.ids) for w in windows])
         # Windows of like length share a batch; a little noise keeps the same people from always meeting.
         order = np.argsort(length * rng.uniform(0.95, 1.05, len(length)), kind="stable")

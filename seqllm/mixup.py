@@ -1,7 +1,8 @@
 """Mix-up retrieval: one FAISS index serves every lambda, because lambda is applied to the query.
 
-    v_i = [ title_i ; id_i ; prior_i ]       q = [ lambda s_t t ; (1 - lambda) w_id s_u u ; (1 - lambda) w_prior ]
-    q . v_i = lambda s_t cos(t, title_i) + (1 - lambda) (w_id s_u cos(u, id_i) + w_prior prior_i)
+    v_i = [ title_i ; id_i ; fit_i ; prior_i ]
+    q   = [ lambda s_t t ; (1 - lambda) w_id s_u u ; (1 - lambda) w_fit f ; (1 - lambda) w_prior ]
+    q . v_i = lambda s_t cos(t, title_i) + (1 - lambda) (w_id s_u cos(u, id_i) + w_fit f . fit_i + w_prior prior_i)
 
 The neighbours' part is sparse and never negative, so the best k by the full score are among the best k by q . v and
 the items with a neighbour's score: both are gathered and scored exactly.
@@ -15,14 +16,14 @@ import scipy.sparse as sp
 
 
 class MixupIndex:
-    """Exact inner-product search over [title ; ID ; prior], with allow-lists.
+    """Exact inner-product search over [title ; ID ; fit ; prior], with allow-lists.
 
     Args:
-        titles: (N, d_t), ids: (N, d_i) unit rows; prior: (N,).
+        titles: (N, d_t), ids: (N, d_i) unit rows; fit: (N, C); prior: (N,).
     """
 
-    def __init__(self, titles: np.ndarray, ids: np.ndarray, prior: np.ndarray):
-        self.vectors = np.ascontiguousarray(np.hstack([titles, ids, prior[:, None]]), np.float32)
+    def __init__(self, titles: np.ndarray, ids: np.ndarray, fit: np.ndarray, prior: np.ndarray):
+        self.vectors = np.ascontiguousarray(np.hstack([titles, ids, fit, prior[:, None]]), np.float32)
         self.index = faiss.IndexFlatIP(self.vectors.shape[1])
         self.index.add(self.vectors)
 
@@ -35,7 +36,7 @@ class MixupIndex:
         """The k best allowed items of each query, best first; fewer only where fewer are allowed.
 
         Args:
-            queries: (B, d_t + d_i + 1) float32.
+            queries: (B, d_t + d_i + C + 1) float32.
             neighbours: (B, N) sparse, added to the inner product; not negative.
             allowed: for each query a bool (N,) mask.
 

@@ -2,13 +2,15 @@
 
     t = normalise( t0 + W_t h + sum_a A_t[a] ),   t0 = recent title(i_k) + w_m mean title(i_k) + w_q title(query)
     u = normalise( u0 + W_u h + sum_a A_u[a] ),   u0 = recent id(i_k) + w_m mean id(i_k)
-    s(i) = s_t cos(t, title_i) + s_u cos(u, id_i) + prior_i(time)
+    s(i) = s_t cos(t, title_i) + s_u cos(u, id_i) + sum_a w_a fit_i(a) + prior_i(time)
 
 "recent" is the decay^k-weighted sum over her history, newest first, and "mean" its plain mean (what she always likes),
-each made a unit vector. h is the LM's last hidden state at [REC]; a are her personal-attribute tokens, which
-the LM reads and which also speak to both heads directly (what suits a person is largely additive over her attributes).
-Both sides start from the frozen, recency-weighted history and learn what is to be added to it: on sparse data the frozen
-titles carry most of the signal.
+each made a unit vector and sent through a map that starts as the identity. fit_i(a) is FCN's evidence that item i suits
+attribute a (zero without an FCN). h is the LM's last hidden state at [REC] plus the question's own words; a are her
+personal-attribute tokens, which the LM reads and which also speak to both heads directly (what suits a person is largely
+additive over her attributes). Both sides start from the frozen, recency-weighted history and learn what to add to it: on
+sparse data the frozen titles carry most of the signal.
+
 After Liu et al., EMNLP 2024 Industry (arXiv 2410.11327): mix-up of title and ID embeddings; the residuals, the
 sampled softmax and the popularity prior are ours.
 """
@@ -25,7 +27,6 @@ import torch
 import torch.nn.functional as F
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch import Tensor, nn
-
 
 PRICE_BINS = 8
 
@@ -96,11 +97,20 @@ class SequentialRecommender(nn.Module):
         lm: causal LM with LoRA adapters.
         titles: (N, title_dim) unit rows, frozen.
         prices: (N, PRICE_BINS) of :func:`price_features`; zeros where nothing has a price.
+        fit: (N, C) FCN's evidence that an item suits each label (ProfileInference.features); zeros without an FCN.
         warm: bool (N,), items that occur in training. The others have no ID part of their own: their ID vector is the
             one their title predicts, their prior the mean of the warm ones'.
     """
 
-    def __init__(self, lm: PeftModel, config: ModelConfig, titles: Tensor, warm: Tensor, prices: Tensor | None = None):
+    def __init__(
+        self,
+        lm: PeftModel,
+        config: ModelConfig,
+        titles: Tensor,
+        warm: Tensor,
+        prices: Tensor | None = None,
+        fit: Tensor | None = None,
+    ):
         super().__init__()
         self.lm, self.sizes = lm, config  # not named config: Trainer would write into it
         self.special = nn.Embedding(config.n_special, config.hidden)
@@ -116,6 +126,7 @@ class SequentialRecommender(nn.Module):
         self.title_head = nn.Linear(config.hidden, config.title_dim)
         self.id_head = nn.Linear(config.hidden, config.id_dim)
         self.item_bias = nn.Parameter(torch.zeros(config.n_items))
+        self.fit_weight = nn.Parameter(torch.zeros(config.n_special))
         self.trend_weight = nn.Parameter(torch.zeros(len(config.trend_days)))
         self.query_weight = nn.Parameter(torch.tensor(1.0))
         self.mean_weight = nn.Parameter(torch.tensor([0.2, 0.2]))  # title, ID
@@ -135,6 +146,8 @@ class SequentialRecommender(nn.Module):
         self.register_buffer("warm", warm.bool(), persistent=False)
         prices = torch.zeros(len(titles), PRICE_BINS) if prices is None else prices
         self.register_buffer("prices", prices.float(), persistent=False)
+        fit = torch.zeros(len(titles), (config.n_special - 1) // 2) if fit is None else fit
+        self.register_buffer("fit", fit.float(), persistent=False)
 
     def init_special(self, rows: Tensor) -> None:
         """Start special tokens (S, hidden) from the mean embedding of the words that name them."""
@@ -145,16 +158,18 @@ class SequentialRecommender(nn.Module):
     def device(self) -> torch.device:
         return self.titles.device
 
-    def set_items(self, titles: Tensor, source: Tensor, prices: Tensor) -> None:
+    def set_items(self, titles: Tensor, source: Tensor, prices: Tensor, fit: Tensor | None) -> None:
         """Use another catalogue.
 
         titles: (N, title_dim) unit rows; source: int64 (N,), which of the present items each one is, -1 for a new one
-        (which is cold); prices: (N, PRICE_BINS).
+        (which is cold); prices: (N, PRICE_BINS); fit: (N, C), or None without an FCN.
         """
         source = source.to(self.device)
         known, rows = source >= 0, source.clamp(min=0)
         self.titles, self.warm = titles.float().to(self.device), self.warm[rows] & known
         self.prices = prices.float().to(self.device)
+        fit = torch.zeros(len(titles), self.fit.shape[1]) if fit is None else fit
+        self.fit = fit.float().to(self.device)
         self.item_id = nn.Embedding.from_pretrained(self.item_id.weight.data[rows] * known.unsqueeze(-1))
         self.item_bias = nn.Parameter(self.item_bias.data[rows] * known)
         self.sizes = dataclasses.replace(self.sizes, n_items=len(titles))
@@ -180,7 +195,7 @@ class SequentialRecommender(nn.Module):
     # -- people ------------------------------------------------------------------------------------------------
 
     def states(self, input_ids: Tensor, attention_mask: Tensor, rec: Tensor, cold: Tensor | None = None) -> Tensor:
-        """Hidden states at [REC] plus the projected mean embedding of the question's own words (season, occasion, search).
+        """Hidden states at [REC] plus the projected mean embedding of the question's own words (season, search ...).
 
         input_ids (B, L) of a prompt stream; rec (P, 3) of (row, position, where the question begins) -> (P, hidden).
         """
@@ -216,8 +231,8 @@ class SequentialRecommender(nn.Module):
         attribute_offsets: Tensor,
         query: Tensor,
         cold: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor]:
-        """Title and ID directions (P, title_dim), (P, id_dim), unit rows.
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Title and ID directions (P, title_dim), (P, id_dim), unit rows; and what is asked of the fit, (P, C).
 
         history, weights: flat item rows and their recency weights, person p's are offsets[p]:offsets[p + 1];
         attributes: flat special-token numbers, person p's from attribute_offsets[p];
@@ -231,7 +246,11 @@ class SequentialRecommender(nn.Module):
         said_u = F.embedding_bag(attributes, self.attribute_id.weight, attribute_offsets, mode="sum")
         t = F.normalize(F.normalize(t0, dim=-1) + self.title_head(h) + said_t, dim=-1)
         u = F.normalize(F.normalize(u0, dim=-1) + self.id_head(h) + said_u, dim=-1)
-        return t, u
+        counts = torch.zeros(len(h), self.sizes.n_special, device=h.device)
+        sizes = torch.diff(attribute_offsets, append=attribute_offsets.new_tensor([len(attributes)]))
+        counts[torch.repeat_interleave(torch.arange(len(h), device=h.device), sizes), attributes] = 1.0
+        stated, inferred = (counts * self.fit_weight)[:, 1:].chunk(2, dim=1)
+        return t, u, stated + inferred
 
     @staticmethod
     def _pooled(vectors: Tensor, place: Tensor, offsets: Tensor, weights: Tensor, mean_weight: Tensor) -> Tensor:
@@ -273,11 +292,11 @@ class SequentialRecommender(nn.Module):
             # Now and then a known item plays a new arrival, so that titles alone learn to rank one.
             cold = torch.rand(len(self.titles), device=self.device) < self.sizes.id_dropout
         h = F.dropout(self.states(input_ids, attention_mask, rec, cold), self.sizes.state_dropout, self.training)
-        t, u = self.directions(h, history, offsets, weights, attributes, attribute_offsets, query, cold)
+        t, u, wanted = self.directions(h, history, offsets, weights, attributes, attribute_offsets, query, cold)
         scale_t, scale_u = self.scales()
         title = scale_t * (t @ self.titles[candidates].T)
         own = scale_u * (u @ self.item_vectors(candidates, cold).T)
-        prior = self.prior(trend, candidates, cold)
+        prior = self.prior(trend, candidates, cold) + wanted @ self.fit[candidates].T
         correction = torch.zeros_like(title) - log_q
         correction[excluded[:, 0], excluded[:, 1]] = float("-inf")
         correction = correction.scatter(1, target[:, None], -log_q[target][:, None])

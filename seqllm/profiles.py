@@ -31,7 +31,7 @@ class ProfileInference:
         evidence: (N, C) float32, centred log odds that item i suits a person with label c; 0 where nothing is known.
         log_prior: (C,) log share of each value within its group among the people who stated it.
         strength: how much one item counts.
-        centre: (C,) log odds of the average item, taken off the evidence of new ones.
+        centre: (C,) log odds of the average item, taken off the evidence of new ones; spread: (C,) their deviation.
         threshold: a value is inferred when its posterior is at least this.
     """
 
@@ -42,9 +42,11 @@ class ProfileInference:
         log_prior: np.ndarray,
         strength: float,
         centre: np.ndarray,
+        spread: np.ndarray,
         threshold: float = 0.5,
     ):
-        self.vocabulary, self.evidence, self.log_prior, self.centre = vocabulary, evidence, log_prior, centre
+        self.vocabulary, self.evidence, self.log_prior = vocabulary, evidence, log_prior
+        self.centre, self.spread = centre, spread
         self.strength, self.threshold = strength, threshold
         labels = set(vocabulary.outfit_labels)
         self.groups = {
@@ -71,15 +73,16 @@ class ProfileInference:
         logits = suit_logits(posterior, vocabulary)
         centre = logits.mean(0)
         evidence = logits - centre
+        spread = np.maximum(evidence.std(0), 1e-3).astype(np.float32)
         log_prior = np.zeros(len(vocabulary), np.float32)
         counts = np.ones(len(vocabulary))
         for profile in profiles:
             counts[[vocabulary.index(label) for label in profile.labels()]] += 1
         for span in vocabulary.group_slices.values():
             log_prior[span] = np.log(counts[span] / counts[span].sum())
-        best, best_value = cls(vocabulary, evidence, log_prior, 0.0, centre, threshold), -np.inf
+        best, best_value = cls(vocabulary, evidence, log_prior, 0.0, centre, spread, threshold), -np.inf
         for strength in STRENGTHS:
-            candidate = cls(vocabulary, evidence, log_prior, strength, centre, threshold)
+            candidate = cls(vocabulary, evidence, log_prior, strength, centre, spread, threshold)
             value = candidate._log_likelihood(histories, profiles)
             if value > best_value:
                 best, best_value = candidate, value
@@ -117,6 +120,10 @@ class ProfileInference:
                 found[name] = (self.vocabulary.labels[k].partition("=")[2],)
         return Profile(found)
 
+    def features(self) -> np.ndarray:
+        """Evidence in units of its spread over the catalogue it was fitted on: (N, C), about -3 to 3."""
+        return self.evidence / self.spread
+
     def rearrange(self, source: np.ndarray, fresh: np.ndarray, posterior: np.ndarray) -> None:
         """Use another catalogue: item i was row source[i]; rows ``fresh`` are new, their posterior (n, labels)."""
         self.evidence = self.evidence[source]
@@ -125,11 +132,13 @@ class ProfileInference:
     def state(self) -> dict[str, np.ndarray]:
         """Arrays that :meth:`from_state` takes."""
         strength = np.array([self.strength], np.float32)
-        return {"evidence": self.evidence, "log_prior": self.log_prior, "centre": self.centre, "strength": strength}
+        return {"evidence": self.evidence, "log_prior": self.log_prior, "centre": self.centre,
+                "spread": self.spread, "strength": strength}  # fmt: skip
 
     @classmethod
     def from_state(cls, vocabulary: LabelVocabulary, state: dict[str, np.ndarray]) -> ProfileInference:
-        return cls(vocabulary, state["evidence"], state["log_prior"], float(state["strength"][0]), state["centre"])
+        fitted = (state[name] for name in ("centre", "spread"))
+        return cls(vocabulary, state["evidence"], state["log_prior"], float(state["strength"][0]), *fitted)
 
 
 def posteriors(scorer: OutfitScorer, pieces: Sequence, vocabulary: LabelVocabulary) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Scores of every item for a batch of questions, part by part, and the mix of the parts.
 
-    s(i) = lambda * cos(t, title_i) + (1 - lambda) * ( w_id cos(u, id_i) + w_prior prior_i + w_knn knn_i )
+    s(i) = lambda * cos(t, title_i) + (1 - lambda) * ( w_id cos(u, id_i) + w_fit fit_i + w_prior prior_i + w_knn knn_i )
 
 The parts beside cos(u, id) belong to the ID side: what is known of an item from who chose it, not from what it is.
 The weights are tuned on validation; the caller may turn lambda.
@@ -23,7 +23,7 @@ from seqllm.profiles import ProfileInference
 from seqllm.prompts import Event, PromptBuilder
 from seqllm.trend import Trend
 
-PARTS = ("title", "id", "prior", "knn")
+PARTS = ("title", "id", "fit", "prior", "knn")
 GRID = (0.0, 0.25, 0.5, 0.71, 1.0, 1.41, 2.0, 3.0, 5.0, 8.0)
 
 
@@ -33,12 +33,13 @@ class Mix:
 
     lam: float = 0.5
     id: float = 1.0
+    fit: float = 1.0
     prior: float = 1.0
     knn: float = 0.0
 
     def __call__(self, parts: dict[str, torch.Tensor]) -> torch.Tensor:
         """Parts (B, N) each -> scores (B, N)."""
-        own = self.id * parts["id"] + self.prior * parts["prior"] + self.knn * parts["knn"]
+        own = sum(getattr(self, name) * parts[name] for name in PARTS[1:])
         return self.lam * parts["title"] + (1 - self.lam) * own
 
 
@@ -83,8 +84,8 @@ class Ranker:
     @torch.no_grad()
     def directions(
         self, questions: Sequence[Question], infer: bool = True
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Title (B, d), ID (B, e) directions and query vectors (B, d), on the model's device."""
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Title (B, d), ID (B, e) and fit (B, C) directions and query vectors (B, d), on the model's device."""
         model, config = self.model, self.model.sizes
         attributes = [
             self.builder.attributes(q.stated, self.inferred(q) if infer else None) for q in questions
@@ -96,8 +97,7 @@ class Ranker:
         query = self.query_vectors([q.events[-1].query for q in questions]).to(model.device)
         h = model.states(batch["input_ids"], batch["attention_mask"], batch["rec"])
         pooled = {name: batch[name] for name in ("history", "offsets", "weights", "attributes", "attribute_offsets")}
-        t, u = model.directions(h, **pooled, query=query)
-        return t, u, query
+        return *model.directions(h, **pooled, query=query), query
 
     def query_vectors(self, texts: Sequence[str | None]) -> torch.Tensor:
         """Search words in title space (B, d); zero rows where there are none."""
@@ -111,7 +111,7 @@ class Ranker:
     def parts(self, questions: Sequence[Question], infer: bool = True) -> dict[str, torch.Tensor]:
         """Each part of the score for every item: PARTS -> (B, N) float32, in units of the training softmax."""
         model = self.model
-        t, u, _ = self.directions(questions, infer)
+        t, u, wanted, _ = self.directions(questions, infer)
         scale_t, scale_u = model.scales()
         times = np.array([self.time_of(q) for q in questions], np.int64)
         every = np.arange(len(model.titles))
@@ -120,6 +120,7 @@ class Ranker:
         return {
             "title": scale_t * (t @ model.titles.T),
             "id": scale_u * (u @ model.item_vectors().T),
+            "fit": wanted @ model.fit.T,
             "prior": model.prior(trend),
             "knn": torch.from_numpy(knn.toarray().astype(np.float32)).to(model.device) * scale_u,
         }
@@ -169,7 +170,7 @@ def tune(
     tables = [ranker.parts(questions[part]) for part in ranker.batches(questions)]
     parts = {name: torch.cat([t[name] for t in tables]) for name in PARTS}
     seen = [q.history for q in questions]
-    weights = {"title": 1.0, "id": 1.0, "prior": 1.0, "knn": 0.0}
+    weights = {"title": 1.0, "id": 1.0, "fit": 1.0, "prior": 1.0, "knn": 0.0}
 
     def value_of(weights: dict[str, float]) -> float:
         scores = sum((w * parts[name] for name, w in weights.items() if w), torch.zeros_like(parts["prior"]))
@@ -180,7 +181,7 @@ def tune(
     best, search = value_of(weights), []
     for sweep in range(3):
         improved = False
-        for name in ("knn", "prior", "id", "title"):
+        for name in ("knn", "prior", "id", "fit", "title"):
             for factor in GRID:
                 trial = {**weights, name: factor}
                 if factor == weights[name]:
@@ -195,8 +196,8 @@ def tune(
 
 
 def as_mix(weights: dict[str, float]) -> Mix:
-    """Free weights of the four parts -> the same ranking as lambda and the ID side's weights."""
-    own = {name: weights[name] for name in ("id", "prior", "knn")}
+    """Free weights of the parts -> the same ranking as lambda and the ID side's weights."""
+    own = {name: weights[name] for name in PARTS[1:]}
     lead = weights["id"] or 1.0
     if weights["title"] == 0:
         return Mix(0.0, **own)

@@ -29,7 +29,7 @@ from seqllm.base import load_base
 from seqllm.data import trend_features
 from seqllm.filters import allowed_rows
 from seqllm.mixup import MixupIndex
-from seqllm.model import ModelConfig, SequentialRecommender
+from seqllm.model import ModelConfig, SequentialRecommender, price_features
 from seqllm.neighbours import ItemNeighbours
 from seqllm.profiles import ProfileInference, posteriors
 from seqllm.prompts import Event, PromptBuilder
@@ -66,10 +66,12 @@ class Recommender:
         *,
         base: str,
         base_path: str | Path,
+        price_edges: np.ndarray,
         data_fingerprint: str = "",
         fcn: str | Path | None = None,
     ):
         self.ranker, self.mix, self.catalog, self.encoder = ranker, mix, catalog, encoder
+        self.price_edges = np.asarray(price_edges)
         self.base, self.base_path, self.data_fingerprint, self.fcn = base, base_path, data_fingerprint, fcn
         self.removed = np.zeros(len(catalog), bool)
         self._index: MixupIndex | None = None
@@ -143,8 +145,9 @@ class Recommender:
         vector = index.vectors[row].copy()
         title_dim = model.sizes.title_dim
         vector[:title_dim] *= mix.lam * scale_t
-        vector[title_dim:-1] *= (1 - mix.lam) * mix.id * scale_u
-        vector[-1] = 0.0
+        id_end = title_dim + model.sizes.id_dim
+        vector[title_dim:id_end] *= (1 - mix.lam) * mix.id * scale_u
+        vector[id_end:] = 0.0  # neither anybody's fit nor popularity makes two items alike
         near = self.ranker.neighbours.scores([np.array([row])]) * ((1 - mix.lam) * mix.knn * scale_u)
         rows, scores = index.search(vector[None], near.tocsr(), k, [allowed])
         source = self.catalog[row].title
@@ -198,17 +201,22 @@ class Recommender:
             with torch.no_grad():
                 trend = trend_features(ranker.trend, now, model.sizes.trend_days, every).to(model.device)
                 prior, ids = model.prior(trend)[0].cpu().numpy(), model.item_vectors().cpu().numpy()
-            self._index = MixupIndex(model.titles.cpu().numpy(), ids, prior)
+            self._index = MixupIndex(model.titles.cpu().numpy(), ids, model.fit.cpu().numpy(), prior)
         return self._index
 
     def _answer(self, questions, allowed, k, exclude_seen, diversity, lam) -> list[list[Hit]]:
         mix = self.mix if lam is None else dataclasses.replace(self.mix, lam=lam)
         ranker, index = self.ranker, self.index
-        t, u, query = (x.cpu().numpy() for x in ranker.directions(questions))
+        t, u, wanted, query = (x.cpu().numpy() for x in ranker.directions(questions))
         scale_t, scale_u = (s.item() for s in ranker.model.scales())
         own = 1 - mix.lam
         vectors = np.hstack(
-            [mix.lam * scale_t * t, own * mix.id * scale_u * u, np.full((len(questions), 1), own * mix.prior)]
+            [
+                mix.lam * scale_t * t,
+                own * mix.id * scale_u * u,
+                own * mix.fit * wanted,
+                np.full((len(questions), 1), own * mix.prior),
+            ]
         ).astype(np.float32)
         near = ranker.neighbours.scores([q.history for q in questions], decay=ranker.model.sizes.decay)
         weighted = (near * (own * mix.knn * scale_u)).tocsr()
@@ -321,7 +329,9 @@ class Recommender:
             ranker.inference.rearrange(taken, fresh, posterior)
         place = np.zeros(len(self.catalog), np.int64)
         place[source[source >= 0]] = np.flatnonzero(source >= 0)
-        model.set_items(torch.from_numpy(titles), torch.from_numpy(source))
+        prices, _ = price_features(catalog.price, self.price_edges)
+        fit = torch.from_numpy(ranker.inference.features()) if ranker.inference else None
+        model.set_items(torch.from_numpy(titles), torch.from_numpy(source), prices, fit)
         ranker.builder.set_catalog(catalog, kept)
         ranker.trend = ranker.trend.rearranged(place, len(catalog))
         ranker.neighbours = ranker.neighbours.rearranged(place, len(catalog))
@@ -364,7 +374,8 @@ class Recommender:
         """Adapters, heads, title encoder, catalogue; the base too if it is the built-in one, else its name."""
         ranker, model = self.ranker, self.ranker.model
         state = {name: p for name, p in model.state_dict().items() if not name.startswith("lm.")}
-        state |= {"titles": model.titles, "warm": model.warm, "removed": torch.from_numpy(self.removed)}
+        state |= {name: getattr(model, name) for name in ("titles", "warm", "prices", "fit")}
+        state |= {"removed": torch.from_numpy(self.removed)}
         for prefix, arrays in (("trend", ranker.trend.tensors()), ("neighbours", ranker.neighbours.state())):
             state |= {f"{prefix}.{name}": torch.from_numpy(np.asarray(value)) for name, value in arrays.items()}
         if ranker.inference is not None:
@@ -376,6 +387,7 @@ class Recommender:
             "vocabulary": self.vocabulary.to_json(),
             "base": str(Path(self.base).resolve()) if Path(self.base).is_dir() else self.base,
             "max_tokens": ranker.builder.max_tokens,
+            "price_edges": self.price_edges.tolist(),
             "now": ranker.now,
             "fcn": self.fcn is not None,
         }
@@ -403,7 +415,8 @@ class Recommender:
         tokenizer, base = load_base(base_path)
         lm = PeftModel.from_pretrained(base, str(folder / "adapter"))
         options = {**config["model"], "trend_days": tuple(config["model"]["trend_days"])}
-        model = SequentialRecommender(lm, ModelConfig(**options), tensors.pop("titles"), tensors.pop("warm"))
+        frozen = {name: tensors.pop(name) for name in ("titles", "warm", "prices", "fit")}
+        model = SequentialRecommender(lm, ModelConfig(**options), **frozen)
         removed = tensors.pop("removed").numpy()
         groups: dict[str, dict[str, np.ndarray]] = {"trend": {}, "neighbours": {}, "inference": {}}
         for name in [n for n in tensors if n.partition(".")[0] in groups]:
@@ -435,6 +448,7 @@ class Recommender:
             encoder,
             base=config["base"],
             base_path=base_path,
+            price_edges=np.array(config["price_edges"]),
             data_fingerprint=artifact.data_fingerprint,
             fcn=folder / "fcn" if config["fcn"] else None,
         )

@@ -45,7 +45,7 @@ class Options:
     title_encoder: str = "built-in"
     base: str = "built-in"
     quantize: bool = False
-    epochs: int = 8
+    epochs: int = 4
     lr: float | None = None
     lora_rank: int = 16
     id_dim: int = 128
@@ -107,9 +107,12 @@ def train(
         id_dim=options.id_dim,
         lora_rank=options.lora_rank,
     )
+    profiles = [folder.profile(user) for user in log.user_ids]
+    inference = fit_inference(fcn, folder, log, profiles) if fcn else None
     prices, edges = price_features(catalog.price)
+    suits = torch.from_numpy(inference.features()) if inference else None
     model = SequentialRecommender(
-        attach_lora(base, options.lora_rank), config, torch.from_numpy(titles), torch.from_numpy(warm), prices
+        attach_lora(base, options.lora_rank), config, torch.from_numpy(titles), torch.from_numpy(warm), prices, suits
     )
     model.init_special(builder.special_rows(base_embedding.detach().float().cpu()))
     if torch.cuda.is_available():
@@ -117,8 +120,6 @@ def train(
 
     trend = Trend(log.item[train_rows], log.time[train_rows], len(catalog))
     neighbours = ItemNeighbours.fit(log.user[train_rows], log.item[train_rows], len(catalog))
-    profiles = [folder.profile(user) for user in log.user_ids]
-    inference = fit_inference(fcn, folder, log, profiles) if fcn else None
     ranker = Ranker(model, builder, encoder.encode, trend, neighbours, int(log.time[train_rows].max()), inference)
 
     batches = TrainingSet(log, builder, options.tokens_per_batch, options.seed)
@@ -156,7 +157,7 @@ def train(
     mix, search = tune(ranker, val_questions, val_targets)
     print(f"mix tuned on validation: {mix}", flush=True)
     recommender = Recommender(
-        ranker, mix, catalog, encoder, base=options.base, base_path=base_path,
+        ranker, mix, catalog, encoder, base=options.base, base_path=base_path, price_edges=edges,
         data_fingerprint=folder.fingerprint, fcn=fcn,
     )
     recommender.learn(log, "train", "val")
@@ -184,7 +185,7 @@ def _learning_rate(options: Options) -> float:
 
 def _groups(model: SequentialRecommender, lr: float) -> list[dict]:
     """LoRA at ``lr``; heads and item vectors at 1e-3 at least; the few scalars, which must travel far, faster."""
-    scalars = {"log_scale", "trend_weight", "query_weight", "mean_weight", "item_bias"}
+    scalars = {"log_scale", "trend_weight", "query_weight", "mean_weight", "fit_weight", "item_bias"}
     named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
     lora = [p for name, p in named if name.startswith("lm.")]
     fast = [p for name, p in named if name in scalars]
