@@ -33,7 +33,7 @@ def main() -> int:
         if field.type == "bool":
             parser.add_argument(flag, action="store_true")
         else:
-            kind = {"int": int, "str": str}.get(str(field.type), float)
+            kind = {"int": int, "str": str}.get(str(field.type).partition(" ")[0], float)
             parser.add_argument(flag, type=kind, default=field.default, help=f"default: {field.default}")
     arguments = vars(parser.parse_args())
     options = Options(**{field.name: arguments[field.name] for field in dataclasses.fields(Options)})

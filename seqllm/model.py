@@ -5,11 +5,11 @@
     s(i) = s_t cos(t, title_i) + s_u cos(u, id_i) + sum_a w_a fit_i(a) + prior_i(time)
 
 "recent" is the decay^k-weighted sum over her history, newest first, and "mean" its plain mean (what she always likes),
-each made a unit vector and sent through a map that starts as the identity. fit_i(a) is FCN's evidence that item i suits
-attribute a (zero without an FCN). h is the LM's last hidden state at [REC] plus the question's own words; a are her
-personal-attribute tokens, which the LM reads and which also speak to both heads directly (what suits a person is largely
-additive over her attributes). Both sides start from the frozen, recency-weighted history and learn what to add to it: on
-sparse data the frozen titles carry most of the signal.
+each made a unit vector and sent through a map that starts as the identity. fit_i(a) is FCN's evidence that item i
+suits attribute a (zero without an FCN). h is the LM's last hidden state at [REC] plus the question's own words; a are
+her personal-attribute tokens, which the LM reads and which also speak to both heads directly (what suits a person is
+largely additive over her attributes). Both sides start from the frozen, recency-weighted history and learn what to add
+to it: on sparse data the frozen titles carry most of the signal.
 
 After Liu et al., EMNLP 2024 Industry (arXiv 2410.11327): mix-up of title and ID embeddings; the residuals, the
 sampled softmax and the popularity prior are ours.

@@ -39,13 +39,14 @@ class Options:
 
     title_encoder: "built-in" (fitted on the training items' texts), "lstm" (the paper's, trained with triplet loss),
         or any sentence-transformers model by id or path.
+    epochs: None is 2, or on small data as many as make 400 steps, 8 at most.
     base: "built-in" (a small Llama trained on the catalogue's text) or any causal LM by id or path.
     """
 
     title_encoder: str = "built-in"
     base: str = "built-in"
     quantize: bool = False
-    epochs: int = 4
+    epochs: int | None = None
     lr: float | None = None
     lora_rank: int = 16
     id_dim: int = 128
@@ -144,7 +145,7 @@ def train(
         validate,
         out=out,
         collate=collate,
-        epochs=options.epochs,
+        epochs=options.epochs or max(2, min(8, round(400 / len(batches)))),
         batch_size=1,
         lr=_learning_rate(options),
         metric="ndcg@10",

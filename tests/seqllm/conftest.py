@@ -99,7 +99,8 @@ def taste(tmp_path_factory, tiny_base):
     events = [[(2 * int(k) + user % 2, None) for k in rng.permutation(12)[:3]] for user in range(120)]
     people = {f"u{user:03}": Profile({"taste": ("plain", "loud")[user % 2]}) for user in range(120)}
     path = tmp_path_factory.mktemp("taste")
-    return train(write_world(path / "data", events, people), path / "seqllm", options(tiny_base))
+    long = options(tiny_base, epochs=16, patience=16)  # one training event a person: steps must come from epochs
+    return train(write_world(path / "data", events, people), path / "seqllm", long)
 
 
 @pytest.fixture(scope="session")

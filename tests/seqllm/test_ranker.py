@@ -12,10 +12,10 @@ from seqllm.ranker import PARTS, Mix, Question, Ranker, as_mix, ranks, tune
 @pytest.mark.parametrize(
     "weights",
     [
-        {"title": 1.0, "id": 2.0, "prior": 0.5, "knn": 3.0},
-        {"title": 0.0, "id": 1.0, "prior": 1.0, "knn": 0.0},
-        {"title": 3.0, "id": 0.0, "prior": 2.0, "knn": 1.0},
-        {"title": 2.0, "id": 0.0, "prior": 0.0, "knn": 0.0},
+        {"title": 1.0, "id": 2.0, "fit": 0.7, "prior": 0.5, "knn": 3.0},
+        {"title": 0.0, "id": 1.0, "fit": 2.0, "prior": 1.0, "knn": 0.0},
+        {"title": 3.0, "id": 0.0, "fit": 1.0, "prior": 2.0, "knn": 1.0},
+        {"title": 2.0, "id": 0.0, "fit": 0.0, "prior": 0.0, "knn": 0.0},
     ],
 )
 def test_lambda_and_weights_rank_as_the_free_weights_do(weights):
@@ -60,8 +60,7 @@ def test_tuning_finds_the_part_that_tells(asked, telling):
     before = ranking_metrics(ranks(Fixed(tables), questions, targets, Mix()))["ndcg@10"]
     after = ranking_metrics(ranks(Fixed(tables), questions, targets, mix))["ndcg@10"]
     assert after > max(before, 0.8) - 1e-9 and search
-    weight = {"title": mix.lam, "id": (1 - mix.lam) * mix.id, "prior": (1 - mix.lam) * mix.prior,
-              "knn": (1 - mix.lam) * mix.knn}  # fmt: skip
+    weight = {"title": mix.lam} | {name: (1 - mix.lam) * getattr(mix, name) for name in PARTS[1:]}
     assert weight[telling] == max(weight.values())
 
 

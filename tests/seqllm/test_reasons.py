@@ -44,7 +44,7 @@ def test_what_suits_is_told_apart_stated_and_inferred(kinds):
     evidence[8, vocabulary.index("size=m")] = 1.0
     evidence[0, vocabulary.index("size=m")] = 9.0
     nothing = np.zeros(len(vocabulary), np.float32)
-    kinds.ranker.inference = ProfileInference(vocabulary, evidence, nothing, 1.0, nothing)
+    kinds.ranker.inference = ProfileInference(vocabulary, evidence, nothing, 1.0, nothing, nothing + 1)
     stated = kinds.recommend(["i00"], Profile.parse("size=s"), k=24)
     assert "suits your s size" in reasons(stated, "i07")
     assert not any("suits" in r for r in reasons(stated, "i08"))

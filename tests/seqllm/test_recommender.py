@@ -279,7 +279,7 @@ def test_refresh_follows_the_folder(kinds, kinds_world, tmp_path):
     with torch.no_grad():
         after = {i: v for i, v in zip(kinds.catalog.ids.to_pylist(), kinds.ranker.model.item_vectors(), strict=True)}
     for item_id, vector in vectors.items():
-        if item_id != "i05":
+        if item_id not in ("i04", "i05"):  # one has a new price, one a new title
             torch.testing.assert_close(after[item_id], vector)
     assert parity([h for h in kinds.recommend(["i00", "i02"], k=4)]) == 0
     assert kinds.refresh(folder) == {"items": 24, "added": 0, "removed": 0, "changed": 0}

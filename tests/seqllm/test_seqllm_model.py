@@ -7,7 +7,7 @@ import torch.nn.functional as F
 
 from seqllm.base import load_base
 from seqllm.data import bag_attributes, pad, pool
-from seqllm.model import ModelConfig, SequentialRecommender, attach_lora
+from seqllm.model import PRICE_BINS, ModelConfig, SequentialRecommender, attach_lora, price_features
 from seqllm.prompts import Prompt
 
 N, D, S = 10, 6, 3
@@ -60,12 +60,16 @@ def test_directions_start_from_the_recency_weighted_history(model):
         model.id_head.weight.zero_()
         flat = pool([np.array([1, 2]), np.array([], np.int64)], 0.5) | bag_attributes([NOTHING] * 2, [1, 1], 0)
         query = torch.stack([torch.zeros(D), F.normalize(torch.ones(D), dim=0)])
-        t, u = model.directions(torch.zeros(2, model.sizes.hidden), **flat, query=query)
-        expected = F.normalize(0.5 * model.titles[1] + model.titles[2], dim=0)
-        vectors = model.item_vectors()
+        t, u, _ = model.directions(torch.zeros(2, model.sizes.hidden), **flat, query=query)
+
+        def pooled(rows, share):  # recency-weighted, plus a share of the plain mean
+            return F.normalize(0.5 * rows[1] + rows[2], dim=0) + share * F.normalize(rows[1] + rows[2], dim=0)
+
+        vectors, shares = model.item_vectors(), model.mean_weight
+        expected = F.normalize(pooled(model.titles, shares[0]), dim=0)
     torch.testing.assert_close(t[0], expected)
     torch.testing.assert_close(t[1], query[1])
-    torch.testing.assert_close(u[0], F.normalize(0.5 * vectors[1] + vectors[2], dim=0))
+    torch.testing.assert_close(u[0], F.normalize(pooled(vectors, shares[1]), dim=0))
     assert torch.isfinite(u).all()
 
 
@@ -85,10 +89,34 @@ def test_attributes_speak_to_the_person_who_has_them(model):
     with torch.no_grad():
         model.attribute_title.weight.normal_()
         h, query = torch.zeros(3, model.sizes.hidden), torch.zeros(3, D)
-        t, _ = model.directions(h, **flat, **told, query=query)
+        t, _, _ = model.directions(h, **flat, **told, query=query)
         expected = F.normalize(model.titles[1] + model.attribute_title.weight[1:3].sum(0), dim=0)
     torch.testing.assert_close(t[0], expected)
     torch.testing.assert_close(t[1:], model.titles[[1, 1]])
+
+
+def test_the_fit_asks_for_what_a_person_stated_and_what_was_inferred_of_her(model):
+    labels = model.fit.shape[1]
+    told = bag_attributes([np.array([1]), np.array([1 + labels]), NOTHING], [1, 1, 1], 0)
+    with torch.no_grad():
+        model.fit_weight.copy_(torch.arange(model.sizes.n_special).float())
+        h, query = torch.zeros(3, model.sizes.hidden), torch.zeros(3, D)
+        _, _, wanted = model.directions(h, **pool([np.array([1])] * 3, 0.5), **told, query=query)
+    expected = torch.zeros(3, labels)
+    expected[0, 0], expected[1, 0] = 1.0, 1.0 + labels  # weights of the stated and of the inferred token
+    torch.testing.assert_close(wanted, expected)
+
+
+def test_prices_fall_softly_into_the_catalogues_own_bins():
+    prices = np.array([10.0, 20.0, 40.0, 80.0, 160.0, np.nan])
+    features, edges = price_features(prices)
+    assert features.shape == (6, PRICE_BINS) and not features[5].any()
+    torch.testing.assert_close(features[:5].sum(1), torch.ones(5))
+    assert features[:5].argmax(1).diff().ge(0).all() and features[0].argmax() < features[4].argmax()
+    again, _ = price_features(np.array([40.0, np.nan]), edges)
+    torch.testing.assert_close(again[0], features[2])
+    nothing, _ = price_features(np.full(3, np.nan))
+    assert not nothing.any()
 
 
 def forward(model, excluded, target):
@@ -116,7 +144,9 @@ def test_every_trained_part_gets_a_gradient_and_the_base_none(model):
     forward(model, [], [1, 3, 4]).backward()
     without = {n for n, p in model.named_parameters() if p.requires_grad and (p.grad is None or not p.grad.any())}
     # LoRA's A starts to move once B has; no query was asked and no trend shown.
-    assert {n for n in without if "lora_A" not in n} <= {"query_weight", "trend_weight"}
+    assert {n for n in without if "lora_A" not in n} <= {
+        "query_weight", "query_map.weight", "trend_weight", "fit_weight", "price_to_id.weight"
+    }
     assert all(p.grad is None for n, p in model.named_parameters() if "lora" not in n and n.startswith("lm."))
 
 
@@ -125,7 +155,7 @@ def test_another_catalogue_keeps_what_is_known_of_an_item(model):
     titles = torch.cat([model.titles[[9, 3]], F.normalize(torch.ones(1, D), dim=-1), model.titles[[0]]])
     with torch.no_grad():
         before, bias = model.item_vectors(), model.item_bias.clone()
-        model.set_items(titles, source)
+        model.set_items(titles, source, torch.zeros(4, PRICE_BINS), None)
         after = model.item_vectors()
     torch.testing.assert_close(after[[0, 1, 3]], before[[9, 3, 0]])
     assert model.warm.tolist() == [False, True, False, True]
