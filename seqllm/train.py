@@ -110,7 +110,8 @@ def train(
     )
     profiles = [folder.profile(user) for user in log.user_ids]
     inference = fit_inference(fcn, folder, log, profiles) if fcn else None
-    prices, edges = price_features(catalog.price)
+    _, edges = price_features(catalog.price[warm])
+    prices, _ = price_features(catalog.price, edges)
     suits = torch.from_numpy(inference.features()) if inference else None
     model = SequentialRecommender(
         attach_lora(base, options.lora_rank), config, torch.from_numpy(titles), torch.from_numpy(warm), prices, suits
@@ -163,8 +164,6 @@ def train(
     )
     recommender.learn(log, "train", "val")
     recommender.save_pretrained(out)
-    if options.base == "built-in":
-        shutil.rmtree(cache / "base-training", ignore_errors=True)
     report = evaluate(recommender, folder, "test")
     report["training"] = {
         "seconds": round(time.perf_counter() - started, 1),
