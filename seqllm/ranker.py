@@ -148,13 +148,17 @@ def ranks(
 
     hidden: bool (N,), items that are never shown and stand behind all others.
     """
-    found = []
+    found = np.zeros(len(questions), np.int64)
+    # Histories of like length share a batch: one long one would pad all the others to its length.
+    order = np.argsort([len(q.events) for q in questions], kind="stable")
     for part in ranker.batches(questions):
-        scores = mix(ranker.parts(questions[part], infer))
+        rows = order[part]
+        asked = [questions[k] for k in rows]
+        scores = mix(ranker.parts(asked, infer))
         if hidden is not None:
             scores[:, torch.from_numpy(hidden).to(scores.device)] = float("-inf")
-        found.append(rank_of_target(scores, targets[part], [q.history for q in questions[part]]))
-    return np.concatenate(found) if found else np.zeros(0, np.int64)
+        found[rows] = rank_of_target(scores, targets[rows], [q.history for q in asked])
+    return found
 
 
 def tune(
