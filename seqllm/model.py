@@ -2,12 +2,14 @@
 
     t = normalise( t0 + W_t h + sum_a A_t[a] ),   t0 = recent title(i_k) + w_m mean title(i_k) + w_q title(query)
     u = normalise( u0 + W_u h + sum_a A_u[a] ),   u0 = recent id(i_k) + w_m mean id(i_k)
-    s(i) = s_t cos(t, title_i) + s_u cos(u, id_i) + sum_a w_a fit_i(a) + prior_i(time)
+    s(i) = s_t cos(t, title_i) + s_u cos(u, id_i) + f . fit_i + prior_i(time)
 
 "recent" is the decay^k-weighted sum over her history, newest first, and "mean" its plain mean (what she always likes),
-each made a unit vector and sent through a map that starts as the identity. fit_i(a) is FCN's evidence that item i
-suits attribute a (zero without an FCN). h is the LM's last hidden state at [REC] plus the question's own words; a are
-her personal-attribute tokens, which the LM reads and which also speak to both heads directly (what suits a person is
+each made a unit vector and sent through a map that starts as the identity. fit_i holds FCN's evidence that item i suits
+each personal attribute (zeros without an FCN) and, beside it, the item's own attributes; f asks for the person's stated
+and inferred attributes, and for item attributes by her history, query, state and profile (linear and not normalised:
+"red" counts alike in short and long titles). h is the LM's last hidden state at [REC] plus the question's own words; a
+are her personal-attribute tokens, which the LM reads and which also speak to the heads directly (what suits a person is
 largely additive over her attributes). Both sides start from the frozen, recency-weighted history and learn what to add
 to it: on sparse data the frozen titles carry most of the signal.
 
@@ -97,7 +99,8 @@ class SequentialRecommender(nn.Module):
         lm: causal LM with LoRA adapters.
         titles: (N, title_dim) unit rows, frozen.
         prices: (N, PRICE_BINS) of :func:`price_features`; zeros where nothing has a price.
-        fit: (N, C) FCN's evidence that an item suits each label (ProfileInference.features); zeros without an FCN.
+        fit: (N, C + M): FCN's evidence that an item suits each label (ProfileInference.features; zeros without an
+            FCN), then M columns of the item's own attributes (seqllm.attributes).
         warm: bool (N,), items that occur in training. The others have no ID part of their own: their ID vector is the
             one their title predicts, their prior the mean of the warm ones'.
     """
@@ -148,6 +151,13 @@ class SequentialRecommender(nn.Module):
         self.register_buffer("prices", prices.float(), persistent=False)
         fit = torch.zeros(len(titles), (config.n_special - 1) // 2) if fit is None else fit
         self.register_buffer("fit", fit.float(), persistent=False)
+        asked = fit.shape[1] - (config.n_special - 1) // 2
+        self.asked_by_history = nn.Linear(asked, asked, bias=False)
+        self.asked_by_query = nn.Linear(config.title_dim, asked, bias=False)
+        self.asked_by_state = nn.Linear(config.hidden, asked, bias=False)
+        self.asked_by_attribute = nn.Embedding(config.n_special, asked)
+        for part in (self.asked_by_history, self.asked_by_query, self.asked_by_state, self.asked_by_attribute):
+            nn.init.zeros_(part.weight)
 
     def init_special(self, rows: Tensor) -> None:
         """Start special tokens (S, hidden) from the mean embedding of the words that name them."""
@@ -158,17 +168,16 @@ class SequentialRecommender(nn.Module):
     def device(self) -> torch.device:
         return self.titles.device
 
-    def set_items(self, titles: Tensor, source: Tensor, prices: Tensor, fit: Tensor | None) -> None:
+    def set_items(self, titles: Tensor, source: Tensor, prices: Tensor, fit: Tensor) -> None:
         """Use another catalogue.
 
         titles: (N, title_dim) unit rows; source: int64 (N,), which of the present items each one is, -1 for a new one
-        (which is cold); prices: (N, PRICE_BINS); fit: (N, C), or None without an FCN.
+        (which is cold); prices: (N, PRICE_BINS); fit: (N, C + M).
         """
         source = source.to(self.device)
         known, rows = source >= 0, source.clamp(min=0)
         self.titles, self.warm = titles.float().to(self.device), self.warm[rows] & known
         self.prices = prices.float().to(self.device)
-        fit = torch.zeros(len(titles), self.fit.shape[1]) if fit is None else fit
         self.fit = fit.float().to(self.device)
         self.item_id = nn.Embedding.from_pretrained(self.item_id.weight.data[rows] * known.unsqueeze(-1))
         self.item_bias = nn.Parameter(self.item_bias.data[rows] * known)
@@ -232,7 +241,7 @@ class SequentialRecommender(nn.Module):
         query: Tensor,
         cold: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Title and ID directions (P, title_dim), (P, id_dim), unit rows; and what is asked of the fit, (P, C).
+        """Title and ID directions (P, title_dim), (P, id_dim), unit rows; and what is asked of the fit, (P, C + M).
 
         history, weights: flat item rows and their recency weights, person p's are offsets[p]:offsets[p + 1];
         attributes: flat special-token numbers, person p's from attribute_offsets[p];
@@ -250,7 +259,11 @@ class SequentialRecommender(nn.Module):
         sizes = torch.diff(attribute_offsets, append=attribute_offsets.new_tensor([len(attributes)]))
         counts[torch.repeat_interleave(torch.arange(len(h), device=h.device), sizes), attributes] = 1.0
         stated, inferred = (counts * self.fit_weight)[:, 1:].chunk(2, dim=1)
-        return t, u, stated + inferred
+        own = self.fit[:, stated.shape[1] :]
+        liked = F.embedding_bag(place, own[unique], offsets, mode="mean")
+        asked = self.asked_by_history(liked) + self.asked_by_query(query) + self.asked_by_state(h)
+        asked = asked + F.embedding_bag(attributes, self.asked_by_attribute.weight, attribute_offsets, mode="sum")
+        return t, u, torch.cat([stated + inferred, asked], dim=1)
 
     @staticmethod
     def _pooled(vectors: Tensor, place: Tensor, offsets: Tensor, weights: Tensor, mean_weight: Tensor) -> Tensor:

@@ -25,6 +25,7 @@ from fcn.encoders import TextEncoder
 from fcn.errors import ArtifactError, DataError, Problem
 from fcn.folder import DataFolder
 from fcn.types import Item, LabelVocabulary, Profile
+from seqllm.attributes import fit_features
 from seqllm.base import load_base
 from seqllm.data import trend_features
 from seqllm.filters import allowed_rows
@@ -67,11 +68,12 @@ class Recommender:
         base: str,
         base_path: str | Path,
         price_edges: np.ndarray,
+        attributes: list[str],
         data_fingerprint: str = "",
         fcn: str | Path | None = None,
     ):
         self.ranker, self.mix, self.catalog, self.encoder = ranker, mix, catalog, encoder
-        self.price_edges = np.asarray(price_edges)
+        self.price_edges, self.attributes = np.asarray(price_edges), list(attributes)
         self.base, self.base_path, self.data_fingerprint, self.fcn = base, base_path, data_fingerprint, fcn
         self.removed = np.zeros(len(catalog), bool)
         self._index: MixupIndex | None = None
@@ -330,7 +332,8 @@ class Recommender:
         place = np.zeros(len(self.catalog), np.int64)
         place[source[source >= 0]] = np.flatnonzero(source >= 0)
         prices, _ = price_features(catalog.price, self.price_edges)
-        fit = torch.from_numpy(ranker.inference.features()) if ranker.inference else None
+        evidence = ranker.inference.features() if ranker.inference else None
+        fit = fit_features(evidence, len(self.vocabulary), catalog, self.attributes)
         model.set_items(torch.from_numpy(titles), torch.from_numpy(source), prices, fit)
         ranker.builder.set_catalog(catalog, kept)
         ranker.trend = ranker.trend.rearranged(place, len(catalog))
@@ -388,6 +391,7 @@ class Recommender:
             "base": str(Path(self.base).resolve()) if Path(self.base).is_dir() else self.base,
             "max_tokens": ranker.builder.max_tokens,
             "price_edges": self.price_edges.tolist(),
+            "attributes": self.attributes,
             "now": ranker.now,
             "fcn": self.fcn is not None,
         }
@@ -449,6 +453,7 @@ class Recommender:
             base=config["base"],
             base_path=base_path,
             price_edges=np.array(config["price_edges"]),
+            attributes=config["attributes"],
             data_fingerprint=artifact.data_fingerprint,
             fcn=folder / "fcn" if config["fcn"] else None,
         )

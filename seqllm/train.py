@@ -16,6 +16,7 @@ from fcn.errors import DataError, Problem
 from fcn.folder import DataFolder
 from fcn.training import describe_machine, fingerprint_of, fit, set_seed
 from fcn.types import Profile
+from seqllm.attributes import attribute_names, fit_features
 from seqllm.base import build_base, load_base
 from seqllm.data import Collator, TrainingSet
 from seqllm.evaluate import evaluate, questions_of
@@ -112,7 +113,8 @@ def train(
     inference = fit_inference(fcn, folder, log, profiles) if fcn else None
     _, edges = price_features(catalog.price[warm])
     prices, _ = price_features(catalog.price, edges)
-    suits = torch.from_numpy(inference.features()) if inference else None
+    names = attribute_names(catalog, np.flatnonzero(warm))
+    suits = fit_features(inference.features() if inference else None, len(folder.vocabulary), catalog, names)
     model = SequentialRecommender(
         attach_lora(base, options.lora_rank), config, torch.from_numpy(titles), torch.from_numpy(warm), prices, suits
     )
@@ -159,7 +161,7 @@ def train(
     mix, search = tune(ranker, val_questions, val_targets)
     print(f"mix tuned on validation: {mix}", flush=True)
     recommender = Recommender(
-        ranker, mix, catalog, encoder, base=options.base, base_path=base_path, price_edges=edges,
+        ranker, mix, catalog, encoder, base=options.base, base_path=base_path, price_edges=edges, attributes=names,
         data_fingerprint=folder.fingerprint, fcn=fcn,
     )
     recommender.learn(log, "train", "val")
@@ -180,7 +182,7 @@ def train(
 
 def _learning_rate(options: Options) -> float:
     """A model made from scratch takes larger steps than a pretrained one."""
-    return options.lr or (2e-3 if options.base == "built-in" else 2e-4)
+    return options.lr or (1e-3 if options.base == "built-in" else 2e-4)
 
 
 def _groups(model: SequentialRecommender, lr: float) -> list[dict]:

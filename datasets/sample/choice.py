@@ -28,7 +28,7 @@ OCCASIONS: dict[str, tuple[tuple[float, float, float], tuple[str, ...]]] = {
 }
 MATCH = {"category": 3.0, "slot": 2.4, "color": 1.5, "pattern": 1.1, "length": 1.0, "material": 0.9,
          "season": 0.8}
-WEIGHTS = {"query": 1.5, "occasion": 1.0, "season": 0.8, "profile": 1.0, "taste": 0.8, "price": 0.7,
+WEIGHTS = {"query": 1.5, "occasion": 1.0, "season": 0.8, "profile": 1.0, "taste": 0.45, "price": 0.4,
            "popularity": 0.35, "complement": 0.7}
 SHARPNESS = 1.7  # the whole utility is multiplied by this before the soft-max draw
 GROUP_WEIGHT = dict(zip(GROUPS, (1.5, 1.0, 0.7, 1.0, 1.0, 1.0, 0.7), strict=True))

@@ -1,0 +1,35 @@
+"""What the catalogue says of an item in fields: category and attribute values as columns of zeros and ones."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import torch
+
+from fcn.catalog import Catalog
+
+MOST = 512
+FEWEST = 5  # items that must share a value before it becomes a column
+
+
+def attribute_names(catalog: Catalog, rows: np.ndarray) -> list[str]:
+    """The commonest "field=value" pairs of these (training) rows, at most 512; category is a field like the others."""
+    count = Counter(pair for row in rows.tolist() for pair in _pairs(catalog[int(row)]))
+    ranked = sorted(count.items(), key=lambda entry: (-entry[1], entry[0]))
+    return [pair for pair, n in ranked[:MOST] if n >= FEWEST]
+
+
+def fit_features(evidence: np.ndarray | None, n_labels: int, catalog: Catalog, names: list[str]) -> torch.Tensor:
+    """FCN's evidence (N, C), zeros where there is none, beside the attributes of each item (N, M): (N, C + M)."""
+    place = {name: k for k, name in enumerate(names)}
+    own = np.zeros((len(catalog), len(names)), np.float32)
+    for row in range(len(catalog)):
+        known = [place[pair] for pair in _pairs(catalog[row]) if pair in place]
+        own[row, known] = 1.0
+    evidence = np.zeros((len(catalog), n_labels), np.float32) if evidence is None else evidence
+    return torch.from_numpy(np.hstack([evidence, own]).astype(np.float32))
+
+
+def _pairs(item) -> list[str]:
+    return [f"category={item.category}", *(f"{name}={value}" for name, value in item.attributes.items())]
