@@ -10,7 +10,7 @@ from seqllm.data import bag_attributes, pad, pool
 from seqllm.model import PRICE_BINS, ModelConfig, SequentialRecommender, attach_lora, price_features
 from seqllm.prompts import Prompt
 
-N, D, S = 10, 6, 3
+N, D, S, OWN = 10, 6, 3, 2  # items, title size, special tokens, columns of items' own attributes
 NOTHING = np.zeros(0, np.int64)
 
 
@@ -21,7 +21,8 @@ def model(tiny_base):
     vocab, hidden = base.get_input_embeddings().weight.shape
     config = ModelConfig(N, S, D, vocab, hidden, id_dim=4, lora_rank=2)
     warm = torch.tensor([True] * 8 + [False] * 2)
-    made = SequentialRecommender(attach_lora(base, 2), config, F.normalize(torch.randn(N, D), dim=-1), warm)
+    titles, fit = F.normalize(torch.randn(N, D), dim=-1), torch.randn(N, (S - 1) // 2 + OWN)
+    made = SequentialRecommender(attach_lora(base, 2), config, titles, warm, fit=fit)
     with torch.no_grad():
         for p in (made.title_head.weight, made.item_bias, made.trend_weight, made.special.weight):
             p.normal_()
@@ -96,7 +97,7 @@ def test_attributes_speak_to_the_person_who_has_them(model):
 
 
 def test_the_fit_asks_for_what_a_person_stated_and_what_was_inferred_of_her(model):
-    labels = model.fit.shape[1]
+    labels = (S - 1) // 2
     told = bag_attributes([np.array([1]), np.array([1 + labels]), NOTHING], [1, 1, 1], 0)
     with torch.no_grad():
         model.fit_weight.copy_(torch.arange(model.sizes.n_special).float())
@@ -104,7 +105,8 @@ def test_the_fit_asks_for_what_a_person_stated_and_what_was_inferred_of_her(mode
         _, _, wanted = model.directions(h, **pool([np.array([1])] * 3, 0.5), **told, query=query)
     expected = torch.zeros(3, labels)
     expected[0, 0], expected[1, 0] = 1.0, 1.0 + labels  # weights of the stated and of the inferred token
-    torch.testing.assert_close(wanted, expected)
+    torch.testing.assert_close(wanted[:, :labels], expected)
+    assert not wanted[:, labels:].any()  # what she wants of items' own attributes has yet to be learnt
 
 
 def test_prices_fall_softly_into_the_catalogues_own_bins():
@@ -145,7 +147,7 @@ def test_every_trained_part_gets_a_gradient_and_the_base_none(model):
     without = {n for n, p in model.named_parameters() if p.requires_grad and (p.grad is None or not p.grad.any())}
     # LoRA's A starts to move once B has; no query was asked and no trend shown.
     assert {n for n in without if "lora_A" not in n} <= {
-        "query_weight", "query_map.weight", "trend_weight", "fit_weight", "price_to_id.weight"
+        "query_weight", "query_map.weight", "trend_weight", "price_to_id.weight", "asked_by_query.weight"
     }
     assert all(p.grad is None for n, p in model.named_parameters() if "lora" not in n and n.startswith("lm."))
 
@@ -155,7 +157,7 @@ def test_another_catalogue_keeps_what_is_known_of_an_item(model):
     titles = torch.cat([model.titles[[9, 3]], F.normalize(torch.ones(1, D), dim=-1), model.titles[[0]]])
     with torch.no_grad():
         before, bias = model.item_vectors(), model.item_bias.clone()
-        model.set_items(titles, source, torch.zeros(4, PRICE_BINS), None)
+        model.set_items(titles, source, torch.zeros(4, PRICE_BINS), torch.zeros(4, model.fit.shape[1]))
         after = model.item_vectors()
     torch.testing.assert_close(after[[0, 1, 3]], before[[9, 3, 0]])
     assert model.warm.tolist() == [False, True, False, True]
