@@ -55,9 +55,9 @@ def collect(runs: Path) -> tuple[dict, dict, list[str]]:
         report = json.loads(path.read_text(encoding="utf-8"))
         results[title] = recommender(report)
         training = report.get("training", {})
-        minutes = training.get("seconds", 0) / 60
+        trained = f"; trained in {training['seconds'] / 60:.0f} min" if "seconds" in training else ""
         notes.append(f"{title}: {report['items']:,} items, {report['events']:,} test events of "
-                     f"{report['people']:,} people, full ranking; trained in {minutes:.0f} min")  # fmt: skip
+                     f"{report['people']:,} people, full ranking{trained}")  # fmt: skip
     missing = [name for name in ("demo", *REAL) if not any((runs / name / f).exists()
                for f in ("metrics.json", "evaluation.json"))]  # fmt: skip
     if missing:
