@@ -78,7 +78,7 @@ def kinds_path(tmp_path_factory, kinds_world, tiny_base):
     from seqllm.train import train
 
     out = tmp_path_factory.mktemp("kinds-run") / "seqllm"
-    train(kinds_world, out, options(tiny_base))
+    train(kinds_world, out, options(tiny_base, epochs=12, patience=12))
     return out
 
 
