@@ -32,7 +32,7 @@ def questions_of(
 
     Returns questions, target item rows (n,) and log rows (n,). Events of a later split are never in a history.
     """
-    known = np.isin(log.split, [("train", "val", "test").index(name) for name in KNOWN[split]])
+    known = log.within(*KNOWN[split])
     rows = log.in_split(split)
     questions = []
     for row in rows.tolist():

@@ -174,7 +174,7 @@ class PromptBuilder:
     def _context(self, event: Event, before: int | None) -> np.ndarray:
         parts = [] if before is None or event.time is None else [gap_words(event.time - before)]
         if event.time is not None:
-            parts.append(str(season(np.array([event.time]))[0]))
+            parts.append(season(event.time))
             if day := holiday(event.time):
                 parts.append(day)
         if event.occasion:

@@ -129,11 +129,15 @@ class Ranker:
         time = question.events[-1].time
         return self.now if time is None else int(time)
 
-    def batches(self, questions: Sequence[Question], cells: int = 4_000_000) -> Iterator[slice]:
-        """Slices of the questions whose score tables have about ``cells`` cells, 256 questions at most."""
+    def batches(self, questions: Sequence[Question], cells: int = 4_000_000) -> Iterator[np.ndarray]:
+        """Positions of the questions, batch by batch: about ``cells`` score cells each, 256 questions at most.
+
+        Histories of like length share a batch: one long one would pad all the others to its length.
+        """
         size = int(np.clip(cells // max(len(self.model.titles), 1), 1, 256))
-        for begin in range(0, len(questions), size):
-            yield slice(begin, min(begin + size, len(questions)))
+        order = np.argsort([len(q.events) for q in questions], kind="stable")
+        for begin in range(0, len(order), size):
+            yield order[begin : begin + size]
 
 
 def ranks(
@@ -149,10 +153,7 @@ def ranks(
     hidden: bool (N,), items that are never shown and stand behind all others.
     """
     found = np.zeros(len(questions), np.int64)
-    # Histories of like length share a batch: one long one would pad all the others to its length.
-    order = np.argsort([len(q.events) for q in questions], kind="stable")
-    for part in ranker.batches(questions):
-        rows = order[part]
+    for rows in ranker.batches(questions):
         asked = [questions[k] for k in rows]
         scores = mix(ranker.parts(asked, infer))
         if hidden is not None:
@@ -171,8 +172,11 @@ def tune(
     n = max(1, min(len(questions), cells // max(len(ranker.model.titles), 1)))
     picked = np.random.default_rng(0).permutation(len(questions))[:n]
     questions, targets = [questions[k] for k in picked], targets[picked]
-    tables = [ranker.parts(questions[part]) for part in ranker.batches(questions)]
+    batches = list(ranker.batches(questions))
+    tables = [ranker.parts([questions[k] for k in rows]) for rows in batches]
     parts = {name: torch.cat([t[name] for t in tables]) for name in PARTS}
+    order = np.concatenate(batches)
+    questions, targets = [questions[k] for k in order], targets[order]
     seen = [q.history for q in questions]
     weights = {"title": 1.0, "id": 1.0, "fit": 1.0, "prior": 1.0, "knn": 0.0}
 

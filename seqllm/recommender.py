@@ -131,9 +131,11 @@ class Recommender:
             for h, p, q, o in zip(histories, profiles, queries, occasions, strict=True)
         ]
         allowed = allowed_rows(self.catalog, filters or {}) & ~self.removed
-        answers = []
-        for part in self.ranker.batches(questions):
-            answers += self._answer(questions[part], allowed, k, exclude_seen, diversity, lam)
+        answers: list[list[Hit]] = [[] for _ in questions]
+        for rows in self.ranker.batches(questions):
+            found = self._answer([questions[r] for r in rows], allowed, k, exclude_seen, diversity, lam)
+            for row, hits in zip(rows, found, strict=True):
+                answers[row] = hits
         return answers if many else answers[0]
 
     def similar(self, item_id: str, k: int = 10, filters: Mapping | None = None) -> list[Hit]:
@@ -229,8 +231,7 @@ class Recommender:
                 mask = allowed.copy()
                 mask[question.history] = False
             masks.append(mask)
-        wanted = k if diversity <= 0 else max(5 * k, 50)
-        rows, scores = index.search(vectors, weighted, wanted, masks)
+        rows, scores = index.search(vectors, weighted, k if diversity <= 0 else max(5 * k, 50), masks)
         answers = []
         for b, question in enumerate(questions):
             picked, values = rows[b], scores[b]
@@ -332,8 +333,10 @@ class Recommender:
         place = np.zeros(len(self.catalog), np.int64)
         place[source[source >= 0]] = np.flatnonzero(source >= 0)
         prices, _ = price_features(catalog.price, self.price_edges)
-        evidence = ranker.inference.features() if ranker.inference else None
-        fit = fit_features(evidence, len(self.vocabulary), catalog, self.attributes)
+        labels, fit = len(self.vocabulary), model.fit.cpu()[taken]
+        fit[fresh] = fit_features(None, labels, catalog.take(fresh), self.attributes)
+        if ranker.inference is not None:
+            fit[:, :labels] = torch.from_numpy(ranker.inference.features())
         model.set_items(torch.from_numpy(titles), torch.from_numpy(source), prices, fit)
         ranker.builder.set_catalog(catalog, kept)
         ranker.trend = ranker.trend.rearranged(place, len(catalog))

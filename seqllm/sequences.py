@@ -10,8 +10,7 @@ import pyarrow.compute as pc
 
 from fcn.errors import DataError, Problem
 from fcn.folder import DataFolder
-
-SPLITS = ("train", "val", "test")
+from fcn.schema import SPLITS
 
 
 @dataclass
@@ -88,7 +87,11 @@ class EventLog:
 
     def in_split(self, *names: str) -> np.ndarray:
         """Rows of these splits where an item was chosen, int64."""
-        return np.flatnonzero(np.isin(self.split, [SPLITS.index(n) for n in names]) & self.chosen)
+        return np.flatnonzero(self.within(*names) & self.chosen)
+
+    def within(self, *names: str) -> np.ndarray:
+        """bool (n,): events of these splits, returns among them."""
+        return np.isin(self.split, [SPLITS.index(name) for name in names])
 
     def context(self, row: int) -> tuple[str | None, str | None]:
         """(query, occasion) of an event, None where not stated."""

@@ -70,7 +70,7 @@ def test_ranks_are_those_of_the_scores_whatever_the_batches(asked):
     found = ranks(ranker, questions, targets, Mix(0.3, knn=1.0))
     expected = rank_of_target(Mix(0.3, knn=1.0)(ranker.tables), targets)
     np.testing.assert_array_equal(found, expected)
-    ranker.batches = lambda q: (slice(k, k + 7) for k in range(0, len(q), 7))
+    ranker.batches = lambda q: (np.arange(len(q))[::-1][k : k + 7] for k in range(0, len(q), 7))
     np.testing.assert_array_equal(ranks(ranker, questions, targets, Mix(0.3, knn=1.0)), expected)
 
 
