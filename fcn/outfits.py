@@ -117,10 +117,14 @@ class Corruptor:
         self.place[self.sorted] = np.arange(len(self.sorted)) - self.starts[categories[self.sorted]]
 
     def replaceable(self, padded: np.ndarray) -> np.ndarray:
-        """(n, T) bool: items for which the pool holds another one of the same category."""
+        """(n, T) bool: items for which the pool holds another one of the same category.
+
+        None in an outfit of one item: there is nothing another item would go less well with.
+        """
         code = self.categories[padded.clip(0)]
         others = self.counts[code] - (self.place[padded.clip(0)] >= 0)
-        return (padded >= 0) & (others > 0)
+        there = padded >= 0
+        return there & (others > 0) & (there.sum(1, keepdims=True) > 1)
 
     def draw(self, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """For each replaceable catalogue row, another row of its category, uniformly."""

@@ -171,20 +171,19 @@ def check_labels(
 def check_outfit_items(
     table: pa.Table, file: str, codes: np.ndarray, parents: np.ndarray, values: pa.Array, report: Report
 ) -> np.ndarray:
-    """Mask of outfits with fewer than two items, or with an item twice.
+    """Mask of outfits without items, of one item without a label (nothing to learn), or with an item twice.
 
     codes: the catalogue row of each element, -1 where unknown; parents: the outfit's row of each element.
     """
     bad = np.zeros(table.num_rows, bool)
     counts = np.bincount(parents, minlength=table.num_rows)
     given = as_mask(table.column("item_ids").is_valid())
-    for mask, message in (
-        (given & (counts == 0), "an outfit without items"),
-        (given & (counts == 1), "an outfit of one item"),
+    bare = pc.fill_null(pc.list_value_length(table.column("labels")), 0).to_numpy() == 0
+    for mask, message, remedy in (
+        (given & (counts == 0), "an outfit without items", "list two items or more, or drop the row"),
+        (given & (counts == 1) & bare, "an outfit of one item without a label", "add items or labels, or drop the row"),
     ):
-        report.rows(
-            file, np.flatnonzero(mask), "item_ids", None, message, "list two items or more, or drop the row"
-        )
+        report.rows(file, np.flatnonzero(mask), "item_ids", None, message, remedy)
         bad |= mask
     order = np.lexsort((codes, parents))
     same = (parents[order][1:] == parents[order][:-1]) & (codes[order][1:] == codes[order][:-1])

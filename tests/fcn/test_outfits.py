@@ -95,6 +95,14 @@ def test_replacements_are_uniform_over_the_others():
     assert counts[3] == 0 and (np.delete(counts, 3) > 850).all()
 
 
+def test_a_lone_item_is_never_an_incoherent_outfit():
+    corruptor = Corruptor(np.arange(40), CATEGORIES)
+    rows = np.array([[0, -1, -1], [0, 8, -1]])
+    assert corruptor.replaceable(rows).tolist() == [[False, False, False], [True, True, False]]
+    _, changed = corruptor.corrupt(rows, np.random.default_rng(0))
+    assert changed.any(1).tolist() == [False, True]
+
+
 def test_what_cannot_be_replaced_stays():
     corruptor = Corruptor(np.array([0, 8]), CATEGORIES)  # one item per category
     corrupted, changed = corruptor.corrupt(np.array([[0, 8, -1]]), np.random.default_rng(0))

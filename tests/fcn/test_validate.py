@@ -57,7 +57,7 @@ ONE_ROW = [
     (OUTFITS, 5, "outfit_id", LONG, LONG, "longer than 200", "shorter"),
     (OUTFITS, 5, "outfit_id", "a\tb", "a\tb", "control character", "take it out"),
     (OUTFITS, 1, "item_ids", [], None, "without items", "two items"),
-    (OUTFITS, 1, "item_ids", ["i01"], None, "outfit of one item", "two items"),
+    (OUTFITS, 4, "item_ids", ["i01"], None, "one item without a label", "add items or labels"),
     (OUTFITS, 1, "item_ids", ["i01", "i05", "i01"], "i01", "item twice", "once"),
     (OUTFITS, 1, "item_ids", ["i01", "i99"], "i99", "no such item", "add the item"),
     (OUTFITS, 1, "item_ids", ["i01", None], None, "no such item", "add the item"),
@@ -96,6 +96,11 @@ def test_a_broken_rule_is_named_and_skipped(toy_folder, file, row, field, value,
     folder = DataFolder.open(toy_folder, skip_bad=True)
     assert folder.dropped[file] == 1
     assert str(problem) in {str(kept) for kept in folder.problems}
+
+
+def test_one_labelled_item_is_an_outfit(toy_folder):
+    change(toy_folder, OUTFITS, 1, item_ids=["i01"])
+    assert DataFolder.open(toy_folder).outfit_list()[1].item_ids == ("i01",)
 
 
 def test_every_problem_of_every_file_comes_at_once(toy_folder):
