@@ -1,10 +1,18 @@
-"""Which events train a recommender and which test it. All rules are stated, ties included."""
+"""Which events and which outfits train and which test. All rules are stated, ties included."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 
 from fcn.errors import DataError, Problem
+from fcn.ids import flat
+from fcn.schema import SPLITS
 
 
 def _checked(user_codes: np.ndarray, timestamps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -17,6 +25,13 @@ def _checked(user_codes: np.ndarray, timestamps: np.ndarray) -> tuple[np.ndarray
             Problem(None, None, "timestamps", None, message, "give one user and one time per event")
         )
     return users, times
+
+
+def _check_shares(val_share: float, test_share: float) -> None:
+    if not (0 <= val_share and 0 <= test_share and val_share + test_share < 1):
+        message = "shares that leave nothing to train on"
+        remedy = "give two shares of 0 or more that add up to less than 1"
+        raise DataError(Problem(None, None, "val_share, test_share", (val_share, test_share), message, remedy))
 
 
 def leave_one_out(user_codes: np.ndarray, timestamps: np.ndarray) -> np.ndarray:
@@ -44,12 +59,7 @@ def global_time(timestamps: np.ndarray, val_share: float = 0.1, test_share: floa
     timestamps: (n,); returns (n,) of "train", "val" or "test". Shares are rounded to whole events (half up).
     Events at the same time stand in file order.
     """
-    if not (0 <= val_share and 0 <= test_share and val_share + test_share < 1):
-        message = "shares that leave nothing to train on"
-        remedy = "give two shares of 0 or more that add up to less than 1"
-        raise DataError(
-            Problem(None, None, "val_share, test_share", (val_share, test_share), message, remedy)
-        )
+    _check_shares(val_share, test_share)
     _, times = _checked(timestamps, timestamps)
     order = np.argsort(times, kind="stable")
     tested = int(len(times) * test_share + 0.5)
@@ -58,3 +68,94 @@ def global_time(timestamps: np.ndarray, val_share: float = 0.1, test_share: floa
     split[order[len(times) - tested - validated :]] = "val"
     split[order[len(times) - tested :]] = "test"
     return split
+
+
+def outfit_components(
+    outfits: Sequence[Sequence[str]] | pa.Array | pa.ChunkedArray, pictures: Mapping[str, object] | None = None
+) -> np.ndarray:
+    """The connected component of each outfit in the graph that joins every outfit with its items.
+
+    Two outfits are in one component when a chain of shared items leads from one to the other, so components
+    share no item.
+
+    Args:
+        outfits: (n,) lists of item ids; an arrow list column, or lists.
+        pictures: item id -> key of its picture; items with the same key are joined too. Items that are not in
+            it, or whose key is None, are joined by nothing but their id.
+
+    Returns:
+        int64 (n,): components by number of outfits, the largest is 0. Components of one size stand in the order
+        of their smallest item id, so that the order of rows and items says nothing.
+
+    Raises:
+        DataError: an outfit without items, or an item that is null.
+    """
+    column = flat(outfits) if isinstance(outfits, pa.Array | pa.ChunkedArray) else _lists(outfits)
+    lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False)
+    if (lengths == 0).any():
+        row = int(np.flatnonzero(lengths == 0)[0])
+        raise DataError(Problem(None, row, "item_ids", None, "an outfit without items", "drop the row"))
+    items = pc.list_flatten(column).dictionary_encode()
+    if items.null_count:
+        row = int(np.searchsorted(np.cumsum(lengths), np.flatnonzero(items.is_null().to_numpy(False))[0], "right"))
+        raise DataError(Problem(None, row, "item_ids", None, "an item without an id", "name it, or drop the row"))
+    ids, n = items.dictionary, len(column)
+    outfit, item = np.repeat(np.arange(n), lengths), n + items.indices.to_numpy().astype(np.int64)
+    if pictures is not None:
+        keys: dict[object, int] = {}
+        seen = [pictures.get(name) for name in ids.to_pylist()]
+        picture = np.array([-1 if key is None else keys.setdefault(key, len(keys)) for key in seen], np.int64)
+        known = np.flatnonzero(picture >= 0)
+        outfit = np.append(outfit, n + known)
+        item = np.append(item, n + len(ids) + picture[known])
+    nodes = int(max(outfit.max(initial=-1), item.max(initial=-1))) + 1
+    graph = coo_matrix((np.ones(len(outfit), np.int8), (outfit, item)), shape=(nodes, nodes))
+    found = connected_components(graph, directed=False)[1]
+    by_id = pc.sort_indices(ids).to_numpy()
+    names, smallest = np.unique(found[n + by_id], return_index=True)  # every component holds an item
+    sizes = np.bincount(found[:n], minlength=len(names))
+    place = np.empty(len(names), np.int64)
+    place[names[np.lexsort((smallest, -sizes[names]))]] = np.arange(len(names))
+    return place[found[:n]]
+
+
+def _lists(outfits: Sequence[Sequence[str]]) -> pa.Array:
+    return pa.array([list(outfit) for outfit in outfits], pa.list_(pa.string()))
+
+
+def component_split(
+    outfits: Sequence[Sequence[str]] | pa.Array | pa.ChunkedArray,
+    val_share: float = 0.1,
+    test_share: float = 0.1,
+    seed: int = 0,
+    pictures: Mapping[str, object] | None = None,
+) -> np.ndarray:
+    """A cold split: no item, no outfit and, where `pictures` is given, no picture is in two splits.
+
+    Whole connected components (:func:`outfit_components`, which says what `outfits` and `pictures` are) are
+    dealt out, the largest first, each to the split that then lacks the most outfits of its share; equal lacks go
+    to train, then val, then test. Components of one size come in an order drawn by `seed`. The last components
+    are kept for splits that are still empty. A component is never torn, so the shares are as near as one
+    component after another comes: a set that is one large component leaves next to nothing to val and test.
+
+    Returns:
+        (n,) of "train", "val" or "test"; the same outfits get the same split in any order of rows or items.
+
+    Raises:
+        DataError: an outfit without items, or shares that leave nothing to train on.
+    """
+    _check_shares(val_share, test_share)
+    component = outfit_components(outfits, pictures)
+    sizes = np.bincount(component)
+    order = np.lexsort((np.random.default_rng(seed).permutation(len(sizes)), -sizes))
+    shares = np.array([1 - val_share - test_share, val_share, test_share])
+    lacks, empty = (shares * len(component)).tolist(), [i for i in range(3) if shares[i] > 0]
+    given = np.zeros(len(sizes), np.int64)
+    for left, one in zip(range(len(order), 0, -1), order.tolist(), strict=True):
+        open_to = empty if left <= len(empty) else range(3)
+        split = max(open_to, key=lacks.__getitem__)
+        given[one] = split
+        lacks[split] -= sizes[one]
+        if split in empty:
+            empty.remove(split)
+    return np.array(SPLITS)[given[component]]

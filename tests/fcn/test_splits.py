@@ -1,11 +1,14 @@
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fcn import DataError
-from fcn.splits import global_time, leave_one_out
+from fcn.splits import component_split, global_time, leave_one_out, outfit_components
 
+outfit_lists = st.lists(st.lists(st.sampled_from("abcdefghijklmnop"), min_size=1, max_size=3, unique=True), max_size=14)
+picture_keys = st.dictionaries(st.sampled_from("abcdefghijklmnop"), st.sampled_from([1, 2, 3, None]))
 events = st.lists(st.tuples(st.integers(0, 4), st.integers(-3, 3)), max_size=40)
 
 
@@ -59,3 +62,83 @@ def test_global_time_refuses_impossible_shares(shares):
 def test_leave_one_out_refuses_unequal_lengths():
     with pytest.raises(DataError, match="one user and one time"):
         leave_one_out([1, 2], [1])
+
+
+def by_hand(outfits, pictures):
+    """Components by merging sets until nothing changes: a list of sets of outfit numbers."""
+    named = [set(outfit) | {pictures[i] for i in outfit if pictures.get(i) is not None} for outfit in outfits]
+    groups = [({row}, names) for row, names in enumerate(named)]
+    for _ in outfits:
+        merged = []
+        for rows, names in groups:
+            for other in merged:
+                if other[1] & names:
+                    other[0].update(rows)
+                    other[1].update(names)
+                    break
+            else:
+                merged.append((set(rows), set(names)))
+        groups = merged
+    return [rows for rows, _ in groups]
+
+
+@given(outfit_lists, picture_keys)
+def test_components_agree_with_merging_sets(outfits, pictures):
+    found = outfit_components(outfits, pictures)
+    groups = {frozenset(np.flatnonzero(found == one).tolist()) for one in set(found.tolist())}
+    assert groups == set(map(frozenset, by_hand(outfits, pictures)))
+    assert (np.diff(np.bincount(found)) <= 0).all()  # the largest is 0
+
+
+@given(outfit_lists, picture_keys, st.floats(0, 0.45), st.floats(0, 0.45), st.integers(0, 3))
+def test_component_split_shares_no_item_outfit_or_picture(outfits, pictures, val_share, test_share, seed):
+    split = component_split(outfits, val_share, test_share, seed, pictures)
+    assert split.shape == (len(outfits),) and set(split) <= {"train", "val", "test"}
+    for what in (set, lambda outfit: {pictures[i] for i in outfit if pictures.get(i) is not None}):
+        sides = {s: set().union(*(what(o) for o, its in zip(outfits, split, strict=True) if its == s)) for s in split}
+        assert sum(map(len, sides.values())) == len(set().union(*sides.values()))
+
+
+@given(outfit_lists, st.randoms(use_true_random=False), st.integers(0, 3))
+def test_component_split_does_not_hang_on_the_order_of_rows_or_items(outfits, random, seed):
+    first = component_split(outfits, 0.2, 0.2, seed)
+    rows = list(range(len(outfits)))
+    random.shuffle(rows)
+    shuffled = [random.sample(outfits[row], len(outfits[row])) for row in rows]
+    assert component_split(shuffled, 0.2, 0.2, seed).tolist() == first[rows].tolist()
+    assert component_split(pa.array(outfits, pa.list_(pa.string())), 0.2, 0.2, seed).tolist() == first.tolist()
+
+
+@given(st.lists(st.integers(1, 6), max_size=12), st.floats(0, 0.45), st.floats(0, 0.45))
+def test_component_split_fills_every_split_and_misses_shares_by_less_than_a_component(sizes, val_share, test_share):
+    outfits = [[f"{c}", f"{c}-{k}"] for c, size in enumerate(sizes) for k in range(size)]
+    split = component_split(outfits, val_share, test_share)
+    shares = {"train": 1 - val_share - test_share, "val": val_share, "test": test_share}
+    asked = [name for name, share in shares.items() if share > 0]
+    assert len(set(split)) == min(len(asked), len(sizes))
+    if len(sizes) > len(asked):  # otherwise one each, whatever the shares
+        for name in asked:
+            assert (split == name).sum() - shares[name] * len(outfits) <= max(sizes)
+
+
+def test_component_split_known_answer():
+    """Components of 5, 2, 1, 1 and 1 outfits: the largest train, and the shares come out."""
+    outfits = [["a", f"a{k}"] for k in range(5)] + [["b", "b1"], ["b1", "b2"], ["c"], ["d"], ["e"]]
+    split = component_split(outfits, 0.2, 0.2)
+    assert set(split[:5]) == {"train"} and len(set(split[5:7])) == 1
+    assert [(split == name).sum() for name in ("train", "val", "test")] == [6, 2, 2]
+    alone = [tuple(component_split(outfits, 0.2, 0.2, seed)[7:]) for seed in range(20)]
+    assert len(set(alone)) == 3  # which of the three single outfits train is drawn
+    joined = component_split(outfits, 0.2, 0.2, pictures={"a4": "look", "c": "look"})
+    assert joined[7] == joined[4] == "train"
+    pairs = {tuple(component_split([["a"], ["b"]], 0.1, 0.1, seed)) for seed in range(9)}
+    assert pairs == {("train", "val"), ("val", "train")}
+
+
+def test_component_split_refuses_what_has_no_items():
+    with pytest.raises(DataError, match="row 1.*without items"):
+        component_split([["a"], []])
+    with pytest.raises(DataError, match="row 1.*without an id"):
+        component_split([["a"], ["b", None], ["c"]])
+    with pytest.raises(DataError, match="shares"):
+        component_split([["a"]], 0.6, 0.6)
