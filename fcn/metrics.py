@@ -7,6 +7,7 @@ label metric and named by `absent_labels`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -108,6 +109,41 @@ def expected_calibration_error(probability: np.ndarray, targets: np.ndarray, bin
             norm="l1",
         )
     )
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """What a reliability diagram shows (Niculescu-Mizil & Caruana, ICML 2005): stated probability against observed
+    share, over B equal-width bins of [0, 1].
+
+    edges (B + 1,); counts (B,) int; stated (B,) mean stated probability and observed (B,) share of positives of each
+    bin, nan where the bin is empty. `error` is `expected_calibration_error` with the same bins.
+    """
+
+    edges: np.ndarray
+    counts: np.ndarray
+    stated: np.ndarray
+    observed: np.ndarray
+
+    @property
+    def error(self) -> float:
+        filled = self.counts > 0
+        gaps = np.abs(self.stated[filled] - self.observed[filled])
+        return float(np.average(gaps, weights=self.counts[filled])) if filled.any() else float("nan")
+
+
+def reliability(probability: np.ndarray, targets: np.ndarray, bins: int = 15) -> Reliability:
+    """The bins of a reliability diagram for probabilities in [0, 1] and 0/1 targets of the same shape, any shape."""
+    probability, targets = np.asarray(probability, np.float64).ravel(), np.asarray(targets, np.float64).ravel()
+    if probability.shape != targets.shape:
+        raise ValueError(f"{probability.size} probabilities and {targets.size} targets")
+    edges = np.linspace(0, 1, bins + 1)
+    place = np.clip(np.digitize(probability, edges) - 1, 0, bins - 1)
+    counts = np.bincount(place, minlength=bins)
+    with np.errstate(invalid="ignore"):
+        stated = np.bincount(place, probability, bins) / counts
+        observed = np.bincount(place, targets, bins) / counts
+    return Reliability(edges, counts, stated, observed)
 
 
 def _present(logits: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from sklearn.calibration import calibration_curve
 
 from fcn.calibration import Calibration, fit_temperature
 from fcn.metrics import (
@@ -11,6 +12,7 @@ from fcn.metrics import (
     label_metrics,
     mean_average_precision,
     precision_recall_f1,
+    reliability,
 )
 
 TARGETS = np.array([[1, 0], [1, 1], [0, 1], [0, 0]])
@@ -69,6 +71,29 @@ def test_fitb_counts_ties_as_chance():
 def test_calibration_error_of_known_probabilities():
     assert expected_calibration_error(np.array([[0.8] * 5]), np.array([[1, 1, 1, 1, 0]])) == pytest.approx(0, abs=1e-6)
     assert expected_calibration_error(np.array([0.9, 0.9]), np.array([0, 0])) == pytest.approx(0.9, abs=1e-6)
+
+
+def test_reliability_bins_hold_what_a_diagram_shows():
+    found = reliability(np.array([[0.1, 0.3], [0.9, 1.0]]), np.array([[0, 1], [1, 1]]), bins=4)
+    np.testing.assert_array_equal(found.edges, [0, 0.25, 0.5, 0.75, 1])
+    np.testing.assert_array_equal(found.counts, [1, 1, 0, 2])
+    np.testing.assert_allclose(found.stated, [0.1, 0.3, np.nan, 0.95])
+    np.testing.assert_allclose(found.observed, [0, 1, np.nan, 1])
+    assert found.error == pytest.approx((0.1 + 0.7 + 2 * 0.05) / 4)
+    assert np.isnan(reliability(np.zeros(0), np.zeros(0)).error)
+    with pytest.raises(ValueError, match="3 probabilities and 2 targets"):
+        reliability(np.zeros(3), np.zeros(2))
+
+
+def test_reliability_agrees_with_the_libraries():
+    rng = np.random.default_rng(0)
+    p = rng.random(500)
+    targets = (rng.random(500) < p**2).astype(int)
+    found = reliability(p, targets)
+    assert found.counts.sum() == 500 and found.error == pytest.approx(expected_calibration_error(p, targets), abs=1e-6)
+    observed, stated = calibration_curve(targets, p, n_bins=15)
+    np.testing.assert_allclose(found.stated, stated)
+    np.testing.assert_allclose(found.observed, observed)
 
 
 def test_temperature_recovers_overconfidence_and_keeps_the_ranking():
