@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -17,29 +16,25 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
-from peft import PeftModel
 
-from fcn.artifacts import load_artifact, save_artifact
 from fcn.catalog import Catalog
 from fcn.encoders import TextEncoder
 from fcn.errors import ArtifactError, DataError, Problem
 from fcn.folder import DataFolder
 from fcn.types import Item, LabelVocabulary, Profile
+from seqllm import storage
 from seqllm.attributes import fit_features
-from seqllm.base import load_base
 from seqllm.data import trend_features
 from seqllm.filters import allowed_rows
 from seqllm.mixup import MixupIndex
-from seqllm.model import ModelConfig, SequentialRecommender, price_features
+from seqllm.model import price_features
 from seqllm.neighbours import ItemNeighbours
-from seqllm.profiles import ProfileInference, posteriors
-from seqllm.prompts import Event, PromptBuilder
+from seqllm.profiles import posteriors
+from seqllm.prompts import Event
 from seqllm.ranker import Mix, Question, Ranker
 from seqllm.reasons import reasons_for
 from seqllm.sequences import SPLITS, EventLog
 from seqllm.trend import Trend
-
-KIND = "seqllm"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -378,90 +373,12 @@ class Recommender:
 
     def save_pretrained(self, path: str | Path) -> Path:
         """Adapters, heads, title encoder, catalogue; the base too if it is the built-in one, else its name."""
-        ranker, model = self.ranker, self.ranker.model
-        state = {name: p for name, p in model.state_dict().items() if not name.startswith("lm.")}
-        state |= {name: getattr(model, name) for name in ("titles", "warm", "prices", "fit")}
-        state |= {"removed": torch.from_numpy(self.removed)}
-        for prefix, arrays in (("trend", ranker.trend.tensors()), ("neighbours", ranker.neighbours.state())):
-            state |= {f"{prefix}.{name}": torch.from_numpy(np.asarray(value)) for name, value in arrays.items()}
-        if ranker.inference is not None:
-            arrays = ranker.inference.state()
-            state |= {f"inference.{name}": torch.from_numpy(np.asarray(value)) for name, value in arrays.items()}
-        config = {
-            "model": dataclasses.asdict(model.sizes),
-            "mix": dataclasses.asdict(self.mix),
-            "vocabulary": self.vocabulary.to_json(),
-            "base": str(Path(self.base).resolve()) if Path(self.base).is_dir() else self.base,
-            "max_tokens": ranker.builder.max_tokens,
-            "price_edges": self.price_edges.tolist(),
-            "attributes": self.attributes,
-            "now": ranker.now,
-            "fcn": self.fcn is not None,
-        }
-
-        def files(folder: Path) -> None:
-            model.lm.save_pretrained(folder / "adapter", save_embedding_layers=False)
-            self.encoder.save_pretrained(folder / "titles")
-            self.catalog.write(folder / "items.parquet")
-            if self.base == "built-in":
-                shutil.copytree(self.base_path, folder / "base")
-            if self.fcn is not None:
-                shutil.copytree(self.fcn, folder / "fcn", ignore=shutil.ignore_patterns("checkpoints", "cache"))
-
-        saved = save_artifact(path, KIND, config, state, data_fingerprint=self.data_fingerprint, files=files)
-        if self.base == "built-in":
-            self.base_path = saved / "base"
-        return saved
+        return storage.save(self, path)
 
     @classmethod
     def from_pretrained(cls, path: str | Path) -> Recommender:
         """Load what ``save_pretrained`` wrote. ArtifactError names what is missing or damaged."""
-        artifact = load_artifact(path, KIND)
-        config, tensors, folder = artifact.config, artifact.tensors, artifact.path
-        base_path = folder / "base" if config["base"] == "built-in" else config["base"]
-        tokenizer, base = load_base(base_path)
-        lm = PeftModel.from_pretrained(base, str(folder / "adapter"))
-        options = {**config["model"], "trend_days": tuple(config["model"]["trend_days"])}
-        frozen = {name: tensors.pop(name) for name in ("titles", "warm", "prices", "fit")}
-        model = SequentialRecommender(lm, ModelConfig(**options), **frozen)
-        removed = tensors.pop("removed").numpy()
-        groups: dict[str, dict[str, np.ndarray]] = {"trend": {}, "neighbours": {}, "inference": {}}
-        for name in [n for n in tensors if n.partition(".")[0] in groups]:
-            group, _, field = name.partition(".")
-            groups[group][field] = tensors.pop(name).numpy()
-        missing, unknown = model.load_state_dict(tensors, strict=False)
-        if unknown or any(not name.startswith("lm.") for name in missing):
-            raise ArtifactError(f"{folder}: its weights do not fit its config; train or copy the artifact again")
-        vocabulary = LabelVocabulary.from_json(config["vocabulary"])
-        catalog = Catalog.read(folder / "items.parquet")
-        builder = PromptBuilder(tokenizer, model.sizes.vocab_size, catalog, vocabulary, config["max_tokens"])
-        inference = ProfileInference.from_state(vocabulary, groups["inference"]) if groups["inference"] else None
-        encoder = TextEncoder.from_pretrained(folder / "titles")
-        if torch.cuda.is_available():
-            model.cuda()
-        ranker = Ranker(
-            model,
-            builder,
-            encoder.encode,
-            Trend.from_tensors(groups["trend"]),
-            ItemNeighbours.from_state(groups["neighbours"]),
-            config["now"],
-            inference,
-        )
-        made = cls(
-            ranker,
-            Mix(**config["mix"]),
-            catalog,
-            encoder,
-            base=config["base"],
-            base_path=base_path,
-            price_edges=np.array(config["price_edges"]),
-            attributes=config["attributes"],
-            data_fingerprint=artifact.data_fingerprint,
-            fcn=folder / "fcn" if config["fcn"] else None,
-        )
-        made.removed = removed
-        return made
+        return storage.load(cls, path)
 
 
 def _within(name: str, value: float | None, low: float, high: float) -> None:

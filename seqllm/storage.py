@@ -1,0 +1,118 @@
+"""A recommender on disk: adapters, heads, title encoder, catalogue; the base too if it is the built-in one."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from peft import PeftModel
+
+from fcn.artifacts import load_artifact, save_artifact
+from fcn.catalog import Catalog
+from fcn.encoders import TextEncoder
+from fcn.errors import ArtifactError
+from fcn.types import LabelVocabulary
+from seqllm.base import load_base
+from seqllm.model import ModelConfig, SequentialRecommender
+from seqllm.neighbours import ItemNeighbours
+from seqllm.profiles import ProfileInference
+from seqllm.prompts import PromptBuilder
+from seqllm.ranker import Mix, Ranker
+from seqllm.trend import Trend
+
+if TYPE_CHECKING:
+    from seqllm.recommender import Recommender
+
+KIND = "seqllm"
+
+
+def save(recommender: Recommender, path: str | Path) -> Path:
+    """Write the artifact; a base from elsewhere is kept by its name. Returns its folder."""
+    ranker, model = recommender.ranker, recommender.ranker.model
+    state = {name: p for name, p in model.state_dict().items() if not name.startswith("lm.")}
+    state |= {name: getattr(model, name) for name in ("titles", "warm", "prices", "fit")}
+    state |= {"removed": torch.from_numpy(recommender.removed)}
+    for prefix, arrays in (("trend", ranker.trend.tensors()), ("neighbours", ranker.neighbours.state())):
+        state |= {f"{prefix}.{name}": torch.from_numpy(np.asarray(value)) for name, value in arrays.items()}
+    if ranker.inference is not None:
+        arrays = ranker.inference.state()
+        state |= {f"inference.{name}": torch.from_numpy(np.asarray(value)) for name, value in arrays.items()}
+    config = {
+        "model": dataclasses.asdict(model.sizes),
+        "mix": dataclasses.asdict(recommender.mix),
+        "vocabulary": recommender.vocabulary.to_json(),
+        "base": str(Path(recommender.base).resolve()) if Path(recommender.base).is_dir() else recommender.base,
+        "max_tokens": ranker.builder.max_tokens,
+        "price_edges": recommender.price_edges.tolist(),
+        "attributes": recommender.attributes,
+        "now": ranker.now,
+        "fcn": recommender.fcn is not None,
+    }
+
+    def files(folder: Path) -> None:
+        model.lm.save_pretrained(folder / "adapter", save_embedding_layers=False)
+        recommender.encoder.save_pretrained(folder / "titles")
+        recommender.catalog.write(folder / "items.parquet")
+        if recommender.base == "built-in":
+            shutil.copytree(recommender.base_path, folder / "base")
+        if recommender.fcn is not None:
+            shutil.copytree(recommender.fcn, folder / "fcn", ignore=shutil.ignore_patterns("checkpoints", "cache"))
+
+    saved = save_artifact(path, KIND, config, state, data_fingerprint=recommender.data_fingerprint, files=files)
+    if recommender.base == "built-in":
+        recommender.base_path = saved / "base"
+    return saved
+
+
+def load(cls: type[Recommender], path: str | Path) -> Recommender:
+    """The inverse of :func:`save`. ArtifactError names what is missing or damaged."""
+    artifact = load_artifact(path, KIND)
+    config, tensors, folder = artifact.config, artifact.tensors, artifact.path
+    base_path = folder / "base" if config["base"] == "built-in" else config["base"]
+    tokenizer, base = load_base(base_path)
+    lm = PeftModel.from_pretrained(base, str(folder / "adapter"))
+    options = {**config["model"], "trend_days": tuple(config["model"]["trend_days"])}
+    frozen = {name: tensors.pop(name) for name in ("titles", "warm", "prices", "fit")}
+    model = SequentialRecommender(lm, ModelConfig(**options), **frozen)
+    removed = tensors.pop("removed").numpy()
+    groups: dict[str, dict[str, np.ndarray]] = {"trend": {}, "neighbours": {}, "inference": {}}
+    for name in [n for n in tensors if n.partition(".")[0] in groups]:
+        group, _, field = name.partition(".")
+        groups[group][field] = tensors.pop(name).numpy()
+    missing, unknown = model.load_state_dict(tensors, strict=False)
+    if unknown or any(not name.startswith("lm.") for name in missing):
+        raise ArtifactError(f"{folder}: its weights do not fit its config; train or copy the artifact again")
+    vocabulary = LabelVocabulary.from_json(config["vocabulary"])
+    catalog = Catalog.read(folder / "items.parquet")
+    builder = PromptBuilder(tokenizer, model.sizes.vocab_size, catalog, vocabulary, config["max_tokens"])
+    inference = ProfileInference.from_state(vocabulary, groups["inference"]) if groups["inference"] else None
+    encoder = TextEncoder.from_pretrained(folder / "titles")
+    if torch.cuda.is_available():
+        model.cuda()
+    ranker = Ranker(
+        model,
+        builder,
+        encoder.encode,
+        Trend.from_tensors(groups["trend"]),
+        ItemNeighbours.from_state(groups["neighbours"]),
+        config["now"],
+        inference,
+    )
+    made = cls(
+        ranker,
+        Mix(**config["mix"]),
+        catalog,
+        encoder,
+        base=config["base"],
+        base_path=base_path,
+        price_edges=np.array(config["price_edges"]),
+        attributes=config["attributes"],
+        data_fingerprint=artifact.data_fingerprint,
+        fcn=folder / "fcn" if config["fcn"] else None,
+    )
+    made.removed = removed
+    return made
