@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from fcn.errors import DataError
 from fcn.ids import flat
-from fcn.images import looks_like_picture, open_image
+from fcn.images import is_heic, looks_like_picture, open_image
 from fcn.reading import Report, as_mask
 from fcn.validate import take
 
@@ -88,7 +88,9 @@ class _Directories:
             os.close(handle)
         if not head:
             return "0 bytes"
-        return None if looks_like_picture(head) else "not a picture"
+        if looks_like_picture(head):
+            return None
+        return "a HEIC picture, which cannot be read here" if is_heic(head) else "not a picture"
 
     def _not_opened(self, full: str) -> str | None:
         if not os.path.islink(full):

@@ -19,7 +19,7 @@ from fcn.images import open_image
 from fcn.outfits import canonical
 from fcn.types import SLOTS, Item, Outfit
 
-PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+PICTURES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif")
 
 Piece = str | os.PathLike | Image.Image | Item
 
