@@ -220,7 +220,7 @@ class Collator:
 
 def trend_features(trend: Trend, times: np.ndarray, days: Sequence[float | None], columns: np.ndarray) -> Tensor:
     """Counts within each window before each time: (B, W, C) float32."""
-    return torch.from_numpy(np.stack([trend.counts(times, d)[:, columns] for d in days], 1))
+    return torch.from_numpy(np.stack([trend.counts(times, d, columns) for d in days], 1))
 
 
 def question_prompts(

@@ -33,8 +33,9 @@ class Trend:
         self.days, begin = np.unique(day[first], return_index=True)
         self.start = np.r_[begin, len(first)].astype(np.int64)
 
-    def counts(self, at: np.ndarray, days: float | None = None) -> np.ndarray:
-        """Events of each item on the `days` days before the day of `at`: (B, N) float32.
+    def counts(self, at: np.ndarray, days: float | None = None, columns: np.ndarray | None = None) -> np.ndarray:
+        """Events of each item on the `days` days before the day of `at`: (B, N) float32, or (B, C) of the items
+        `columns` (C,).
 
         at (B,) epoch seconds. An event of day d counts when day(at) - days <= d < day(at); days None counts
         all earlier days. ValueError when `days` is not positive.
@@ -44,13 +45,14 @@ class Trend:
         asked, which = np.unique(np.asarray(at, dtype=np.int64) // DAY, return_inverse=True)
         high = self.start[np.searchsorted(self.days, asked)]
         low = np.zeros_like(high) if days is None else self.start[np.searchsorted(self.days, asked - days)]
-        table = np.zeros((len(asked), self.n_items), np.float32)
+        columns = slice(None) if columns is None else columns
+        table = np.zeros((len(asked), len(np.arange(self.n_items)[columns])), np.float32)
         # One window slides over the days asked for: what enters is added, what leaves is taken off. The
         # running counts are whole numbers, so nothing drifts.
         running, entered, left = np.zeros(self.n_items), 0, 0
         for row, (lo, hi) in enumerate(zip(low, high, strict=True)):
             running += self._sum(entered, hi) - self._sum(left, lo)
-            table[row], entered, left = running, hi, lo
+            table[row], entered, left = running[columns], hi, lo
         return table if len(asked) == len(which) and (which == np.arange(len(which))).all() else table[which]
 
     def rearranged(self, place: np.ndarray, n_items: int) -> Trend:

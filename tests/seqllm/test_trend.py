@@ -42,6 +42,7 @@ def test_equals_counting_one_by_one(seed, days):
             expected[row, item] += ago >= 1 and (days is None or ago <= days)
     trend = Trend(items, times, 7)
     assert (trend.counts(at, days) == expected).all()
+    assert (trend.counts(at, days, np.array([3, 1])) == expected[:, [3, 1]]).all()
     back = Trend.from_tensors(trend.tensors())
     assert (back.counts(at, days) == expected).all() and back.n_items == 7
 
