@@ -6,7 +6,8 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -315,7 +316,7 @@ def write_folder(
     rule is broken or when `path` holds something that is not a data set folder.
     """
     path = Path(path)
-    _refuse_foreign(path)
+    refuse_foreign(path)
     info = {"format": FORMAT, **info}
     given = {ITEMS: items if isinstance(items, pa.Table) else items_table(items)}
     if outfits is not None:
@@ -333,11 +334,7 @@ def write_folder(
     if report.problems:
         raise DataError(report.problems)
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f".{path.name}.{os.getpid()}.new")
-    old = path.with_name(f".{path.name}.{os.getpid()}.old")
-    try:
-        new.mkdir()
+    with replacing(path) as new:
         (new / INFO).write_text(json.dumps(info, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         for file, table in tables.items():
             pq.write_table(table, new / file)
@@ -347,6 +344,18 @@ def write_folder(
         if images_from is not None:
             _copy_images(tables[ITEMS], Path(images_from), new)
         DataFolder.open(new)
+    return DataFolder.open(path, images="none")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """An empty folder beside `path`, which takes its place when the block ends without an error."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(f".{path.name}.{os.getpid()}.new")
+    old = path.with_name(f".{path.name}.{os.getpid()}.old")
+    try:
+        new.mkdir()
+        yield new
         if path.exists():
             os.replace(path, old)
         try:
@@ -358,10 +367,9 @@ def write_folder(
     finally:
         shutil.rmtree(new, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
-    return DataFolder.open(path, images="none")
 
 
-def _refuse_foreign(path: Path) -> None:
+def refuse_foreign(path: Path) -> None:
     """DataError unless `path` is absent, an empty folder, or a data set folder."""
     if not os.path.lexists(path) or (path.is_dir() and not any(path.iterdir())):
         return
