@@ -1,11 +1,14 @@
 """Use a trained Fashion Cognitive Network from the command line.
 
-    python -m fcn score   --model runs/fcn i00012 i00400 photos/shoes.png --profile
-    body_figure=triangle,height=low python -m fcn explain --model runs/fcn i00012 i00400 i00077 --max-price
-    60 --out card.png python -m fcn embed   --model runs/fcn --data DIR --out outfits.npy
-    python -m fcn check   DIR
+    python -m fcn score     --model runs/fcn i00012 i00400 shoes.png --profile body_figure=triangle,height=low
+    python -m fcn explain   --model runs/fcn i00012 i00400 i00077 --max-price 60 --out card.png
+    python -m fcn embed     --model runs/fcn --data DIR --out outfits.npy
+    python -m fcn check     DIR                               # names every problem of a data set folder
+    python -m fcn integrity DIR                               # items, outfits and pictures in two splits
+    python -m fcn split     DIR --by component --out COLD     # the same data, split so that there are none
 
 Pieces are item ids or picture files. --json writes JSON to stdout. Errors: one line to stderr, exit code 2.
+`integrity` exits with 0 when nothing is in two splits, with 1 when something is.
 """
 
 from __future__ import annotations
@@ -45,6 +48,18 @@ def parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="validate a data set folder")
     check.add_argument("data", type=Path)
     check.add_argument("--skip-bad", action="store_true", help="count what would be dropped")
+    integrity = commands.add_parser("integrity", help="what the splits of a data set folder have in common")
+    integrity.add_argument("data", type=Path)
+    integrity.add_argument("--json", action="store_true", help="JSON instead of a table")
+    split = commands.add_parser("split", help="write a data set folder again with another split of its outfits")
+    split.add_argument("data", type=Path)
+    split.add_argument("--by", choices=("component",), required=True, help="what is never torn apart")
+    split.add_argument("--out", type=Path, required=True, help="the new folder; a data set folder there is replaced")
+    split.add_argument("--val-share", type=float, default=0.1, help="of all outfits (default %(default)s)")
+    split.add_argument("--test-share", type=float, default=0.1, help="of all outfits (default %(default)s)")
+    split.add_argument("--seed", type=int, default=0, help="orders components of one size (default %(default)s)")
+    split.add_argument("--join-pictures", action="store_true", help="keep items of equal pictures together too")
+    split.add_argument("--json", action="store_true", help="JSON instead of text")
     return root
 
 
@@ -128,14 +143,32 @@ def check(arguments: argparse.Namespace) -> None:
         print("no problems")
 
 
+def integrity(arguments: argparse.Namespace) -> int:
+    from fcn.folder import DataFolder
+    from fcn.integrity import check_integrity
+
+    report = check_integrity(DataFolder.open(arguments.data))
+    print(json.dumps(report.to_json(), indent=2, ensure_ascii=False) if arguments.json else report)
+    return 0 if report.clean else 1
+
+
+def split(arguments: argparse.Namespace) -> None:
+    from fcn.resplit import component_resplit
+
+    a = arguments
+    result = component_resplit(a.data, a.out, a.val_share, a.test_share, a.seed, a.join_pictures)
+    print(json.dumps(result.to_json(), indent=2, ensure_ascii=False) if arguments.json else result)
+
+
 def main(argv: list[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     try:
-        {"score": score, "explain": explain, "embed": embed, "check": check}[arguments.command](arguments)
+        commands = {"score": score, "explain": explain, "embed": embed, "check": check, "integrity": integrity,
+                    "split": split}  # fmt: skip
+        return commands[arguments.command](arguments) or 0
     except DresswellError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    return 0
 
 
 if __name__ == "__main__":
