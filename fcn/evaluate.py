@@ -12,9 +12,10 @@ from torch import Tensor
 from fcn.calibration import Calibration
 from fcn.metrics import auc, expected_calibration_error, fill_in_the_blank, label_metrics
 from fcn.model import FashionCognitiveNetwork
-from fcn.outfits import CoherenceTest, OutfitSet, gather
+from fcn.outfits import CoherenceTest, OutfitSet, canonical, gather
 
 BATCH = 512
+CUTOFFS = (10, 30, 50)
 
 
 @torch.no_grad()
@@ -104,3 +105,75 @@ def validate(
         "fitb": fill_in_the_blank(answers.questions),
         "score": score,
     }
+
+
+def hidden_item_ranks(
+    score: Callable[[np.ndarray], np.ndarray],
+    outfits: OutfitSet,
+    pool: np.ndarray | None = None,
+    kinds: np.ndarray | None = None,
+    questions: int = 500,
+    most: int = 500_000,
+    seed: int = 0,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Complementary-item retrieval (Vasileva et al., ECCV 2018): hide one item, rank every item of its kind.
+
+    score: padded (n, T) catalogue rows in canonical order -> (n,) coherence scores, any scale. pool: catalogue rows
+    to choose from (default: the whole catalogue); kinds (N,): code of every catalogue row, an item is ranked among
+    the pool's of its code (default: its category). What the outfit wears already is no candidate. One item of each
+    outfit is asked for, outfits in an order fixed by the seed, up to `questions` of them and `most` scored outfits in
+    all; outfits of one item, and items without another of their kind in the pool, ask nothing.
+
+    Returns (q,) ranks from 1, half a place for each tie, and (q,) the number of candidates, the hidden item included.
+    """
+    kinds = outfits.categories if kinds is None else np.asarray(kinds)
+    pool = np.arange(len(kinds)) if pool is None else np.unique(pool)
+    by_kind = {int(code): pool[kinds[pool] == code] for code in np.unique(kinds[pool])}
+    rng = np.random.default_rng(seed)
+    asked: list[np.ndarray] = []
+    sizes: list[int] = []
+    for at in rng.permutation(len(outfits)):
+        rows = outfits.rows[at]
+        worn = rows[rows >= 0]
+        place = int(rng.integers(len(worn)))  # drawn for every outfit, so that no limit changes which item is asked for
+        others = np.setdiff1d(by_kind.get(int(kinds[worn[place]]), worn[:0]), worn)
+        if len(worn) < 2 or len(others) == 0:
+            continue
+        if len(asked) == questions or sum(sizes) + len(others) + 1 > most:
+            break
+        filled = np.repeat(rows[None], len(others) + 1, 0)
+        filled[1:, place] = others
+        asked.append(filled)
+        sizes.append(len(filled))
+    ranks = np.zeros(len(asked))
+    ends = np.cumsum(sizes)
+    start = 0
+    while start < len(asked):  # several questions at once: few candidates would make small batches
+        stop = max(start + 1, int(np.searchsorted(ends, (ends[start - 1] if start else 0) + 8 * BATCH, "right")))
+        scores = score(canonical(np.concatenate(asked[start:stop]), outfits.ranks))
+        for question, part in enumerate(np.split(scores, np.cumsum(sizes[start:stop])[:-1]), start):
+            ranks[question] = 1 + (part[1:] > part[0]).sum() + (part[1:] == part[0]).sum() / 2
+        start = stop
+    return ranks, np.array(sizes, dtype=np.int64)
+
+
+def retrieval_metrics(ranks: np.ndarray, sizes: np.ndarray) -> dict[str, float]:
+    """recall@10/30/50 and median_rank of `hidden_item_ranks`, what chance would reach, and how much was asked."""
+    if len(ranks) == 0:
+        return {"questions": 0}
+    found = {f"recall@{k}": float((ranks <= k).mean()) for k in CUTOFFS}
+    chance = {f"chance_recall@{k}": float(np.minimum(k / sizes, 1).mean()) for k in CUTOFFS}
+    medians = {"median_rank": float(np.median(ranks)), "chance_median_rank": float(np.median((sizes + 1) / 2))}
+    return found | chance | medians | {"questions": len(ranks), "mean_candidates": float(sizes.mean())}
+
+
+def complementary_retrieval(
+    score: Callable[[np.ndarray], np.ndarray], outfits: OutfitSet, pool: np.ndarray | None = None, **limits
+) -> dict[str, float]:
+    """`retrieval_metrics` of `hidden_item_ranks`, whose arguments it takes."""
+    return retrieval_metrics(*hidden_item_ranks(score, outfits, pool, **limits))
+
+
+def coherence_of(model: FashionCognitiveNetwork, features: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """The model's coherence logits as a function of padded (n, T) catalogue rows in canonical order."""
+    return lambda rows: forward_rows(model, rows, lambda some: gather(features, some))["coherence_logits"]
