@@ -23,6 +23,20 @@ _BAR_EVERY = 2048  # lines between two updates of the progress bar
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
+def read_json(path: str | Path) -> Any:
+    """The one JSON document of a file. DataError, with the line, where it does not read."""
+    path = Path(path)
+    try:
+        return json.loads(path.read_bytes().decode("utf-8-sig"))
+    except FileNotFoundError:
+        message, remedy = "no such file", "give the folder that holds the downloaded release"
+    except json.JSONDecodeError as error:
+        message, remedy = f"line {error.lineno}: not JSON ({error.msg})", "download it again"
+    except (OSError, ValueError, RecursionError) as error:
+        message, remedy = f"not readable as JSON ({str(error)[:200]})", "download it again"
+    raise DataError(Problem(str(path), None, None, None, message, remedy))
+
+
 class _Rejected(Exception):
     """A line that is counted and left out."""
 
