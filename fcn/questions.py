@@ -73,11 +73,10 @@ class QuestionScore:
     unknown: tuple[str, ...]
 
     def __str__(self) -> str:
-        left = f"; {len(self.unknown):,} unknown items" if self.unknown else ""
-        return (
-            f"{self.metric} {self.value:.4f} over {self.answered:,} of {self.asked:,} questions{left}; "
-            f"{self.guessing:.4f} over all, guessing the others"
-        )
+        said = f"{self.metric} {self.value:.4f} over {self.answered:,} of {self.asked:,} questions"
+        if self.answered == self.asked:
+            return said
+        return f"{said}; {len(self.unknown):,} unknown items; {self.guessing:.4f} over all, guessing the others"
 
 
 def read_fitb(

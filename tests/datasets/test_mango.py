@@ -244,6 +244,17 @@ def test_component_split_shares_no_item(tmp_path):
     assert all(len(o.item_ids) == 4 for o in whole.outfit_list())
 
 
+def test_cold_protocol_of_the_whole_release(tmp_path):
+    """Two collections and small components, sizes as published: 4,110 of 7,842 outfits train, 3,732 test."""
+    small = [9, 7, 5, 4, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1]
+    sizes = [4106, 7842 - 4106 - sum(small), *small]
+    outfits = [[f"{c}-hub", f"{c}-{n}"] for c, size in enumerate(sizes) for n in range(size)]
+    counts: dict[str, int] = {}
+    kept, splits = mango.component_parts(outfits, 0.0, 0, counts)
+    assert kept == outfits and (splits.count("train"), splits.count("test")) == (4110, 3732)
+    assert counts["outfits in the training part of the cold protocol"] == 4110
+
+
 @given(
     st.lists(st.lists(st.integers(0, 30), min_size=2, max_size=6, unique=True), min_size=1, max_size=30),
     st.floats(0, 0.5),

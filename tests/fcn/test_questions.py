@@ -140,6 +140,7 @@ def test_fitb_accuracy_by_hand():
     assert "3 of 4 questions" in str(result) and "1 unknown" in str(result)
     everything = fitb_accuracy(questions, by_sum)
     assert everything.value == everything.guessing == pytest.approx(1.5 / 4) and everything.unknown == ()
+    assert str(everything) == "FITB accuracy 0.3750 over 4 of 4 questions"
 
 
 def test_compatibility_auc_by_hand():
