@@ -103,7 +103,7 @@ def explain(arguments: argparse.Namespace) -> None:
     result = load(arguments).score(arguments.pieces, arguments.profile)
     explanation = result.explain(arguments.swaps, arguments.max_price, arguments.item)
     if arguments.out is not None:
-        from fcn.explain import draw_card
+        from fcn.card import draw_card
 
         draw_card(result, explanation, arguments.out)
     print(json.dumps(explanation.to_json(), indent=2, ensure_ascii=False) if arguments.json else explanation)

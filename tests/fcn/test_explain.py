@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from fcn import DataError, DataFolder
-from fcn.explain import draw_card
 
 PROFILE = "body_figure=triangle,height=low,hair_color=black"
 
@@ -82,9 +81,3 @@ def test_text_and_json(result):
 def test_an_item_that_is_not_worn_is_refused(result):
     with pytest.raises(DataError, match="not in the outfit"):
         result.explain(item="i99999")
-
-
-def test_card(scorer, outfit, small_sample, tmp_path):
-    mixed = scorer.score([*outfit[:2], small_sample / scorer.catalog[0].image], PROFILE)
-    draw_card(mixed, mixed.explain(), tmp_path / "card.png")
-    assert (tmp_path / "card.png").read_bytes().startswith(b"\x89PNG")
