@@ -180,6 +180,11 @@ def random_split(outfits: list[list[str]], val_share: float, seed: int) -> list[
     return splits
 
 
+def model_of(item_id: str) -> str:
+    """The model of an item: "57050294-PL" is model 57050294 in colour PL."""
+    return item_id.partition("-")[0]
+
+
 def component_parts(
     outfits: list[list[str]], val_share: float, seed: int, counts: dict[str, int]
 ) -> tuple[list[list[str]], list[str | None]]:
@@ -187,7 +192,7 @@ def component_parts(
     first = component_split(outfits, val_share=0.0, test_share=COLD_TEST_SHARE, seed=seed)
     counts["outfits in the training part of the cold protocol"] = int((first == "train").sum())
     trained = np.flatnonzero(first == "train").tolist()
-    kept, parts, cost = cut_validation([outfits[place] for place in trained], val_share, seed)
+    kept, parts, cost = cut_validation([outfits[place] for place in trained], val_share, seed, model_of)
     outfits, splits = list(outfits), first.tolist()
     for place, outfit, part in zip(trained, kept, parts, strict=True):
         outfits[place], splits[place] = outfit, part
@@ -247,6 +252,8 @@ def prepare(
         counts[f"items worn in {name}"] = len(worn[name])
     for one, other in (("val", "train"), ("test", "train"), ("test", "val")):
         counts[f"items of {one} also worn in {other}"] = len(worn[one] & worn[other])
+        shared = {model_of(item) for item in worn[one]} & {model_of(item) for item in worn[other]}
+        counts[f"models of {one} also worn in {other}, in any colour"] = len(shared)
     kept = [place for place, part in enumerate(splits) if part is not None]
     columns = {name: [item.get(name) for item in items.values()] for name in ("item_id", "title", "category", "slot")}
     schema = SCHEMAS[ITEMS]

@@ -261,16 +261,18 @@ def test_cold_protocol_of_the_whole_release(tmp_path):
     st.integers(0, 3),
 )
 def test_cut_validation_is_disjoint_and_order_free(outfits, share, seed):
-    outfits = [[f"i{item}" for item in outfit] for outfit in outfits]
-    kept, splits, counts = cut_validation(outfits, share, seed)
-    held = {item for outfit, split in zip(kept, splits, strict=True) if split == "val" for item in outfit}
-    trained = {item for outfit, split in zip(kept, splits, strict=True) if split == "train" for item in outfit}
-    assert not held & trained
+    outfits = [[f"{item // 2}-{item % 2}" for item in outfit] for outfit in outfits]  # two colours of each model
+    kept, splits, counts = cut_validation(outfits, share, seed, mango.model_of)
+    models = {
+        name: {mango.model_of(i) for outfit, split in zip(kept, splits, strict=True) if split == name for i in outfit}
+        for name in ("train", "val")
+    }
+    assert not models["train"] & models["val"]
     for outfit, stays, split in zip(outfits, kept, splits, strict=True):
         assert stays == [item for item in outfit if item in stays]
         assert split is None or len(stays) >= (LEAST if split == "val" else 2)
     assert splits.count(None) == counts["outfits in no split: fewer than two pieces on one side"]
-    again, same, _ = cut_validation([outfit[::-1] for outfit in outfits[::-1]], share, seed)
+    again, same, _ = cut_validation([outfit[::-1] for outfit in outfits[::-1]], share, seed, mango.model_of)
     assert [sorted(o) for o in again[::-1]] == [sorted(o) for o in kept] and same[::-1] == splits
     if share == 0:
         assert kept == outfits and set(splits) == {"train"}
@@ -339,6 +341,8 @@ def test_release_cold_split(release):
         else:
             assert component[outfit.outfit_id] == 0 and set(outfit.item_ids) <= set(whole[outfit.outfit_id])
     assert not worn["train"] & worn["val"] and not worn["test"] & (worn["train"] | worn["val"])
+    models = {name: {mango.model_of(item) for item in items} for name, items in worn.items()}
+    assert not models["train"] & models["val"]
     assert abs(counts["component"]["outfits in val"] - 288) < 15
 
 
