@@ -37,6 +37,7 @@ setup(
         "numpy>=1.26",
         "safetensors>=0.5",
         "torchmetrics>=1.6",
+        "networkx>=3.2",
         "tqdm>=4.66",
         "matplotlib>=3.9",
         "pillow>=11",
