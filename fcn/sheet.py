@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import re
 import warnings
 from pathlib import Path
 
@@ -33,6 +34,7 @@ _OTHER_SCRIPTS = (
     "WenQuanYi Zen Hei", "WenQuanYi Micro Hei", "PingFang SC", "Hiragino Sans GB", "Hiragino Sans", "Microsoft YaHei",
     "Yu Gothic", "Malgun Gothic", "Noto Sans Devanagari", "Noto Sans Thai", "Noto Emoji", "Segoe UI Emoji", "Symbola",
 )  # fmt: skip
+_TURNS = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")  # marks that change the reading direction
 
 
 @functools.cache
@@ -43,8 +45,8 @@ def font_families() -> list[str]:
 
 
 def plain(text: object) -> str:
-    """Text of data as one line that can be drawn: no control characters, no half characters."""
-    return one_line(str(text).encode("utf-8", "replace").decode("utf-8"))
+    """Text of data as one line that can be drawn: no control characters, no half characters, no turned direction."""
+    return one_line(_TURNS.sub("", str(text)).encode("utf-8", "replace").decode("utf-8"))
 
 
 class Sheet:

@@ -82,6 +82,7 @@ def test_texts_of_a_catalogue_are_data(hostile, tmp_path, recwarn):
     assert not any(text.get_parse_math() for text in sheet.axes.texts)
     drawn = [text.get_text() for text in sheet.axes.texts]
     assert any(text.startswith(r"$\frac{1}{0}$") for text in drawn) and any("…" in text for text in drawn)
+    assert "tab and bellturned" in drawn  # the mark that turns the direction is gone
     assert "shoes_{2" in drawn  # the tile of the piece without a picture
 
 
