@@ -1,4 +1,4 @@
-"""Item features x_i = [picture ; text ; slot ; flags], and their cache on disk.
+"""Item features x_i = [picture ; text ; slot ; flags ; colour], and their cache on disk.
 
 encoder = ItemEncoder.build(catalog, rows=train_rows)   # or ItemEncoder(text, image)
 features = FeatureStore("cache", encoder).get(catalog)  # (n, encoder.dim), memory-mapped
@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from fcn import colour
 from fcn.catalog import Catalog
 from fcn.encoders import ImageEncoder, TextEncoder, build_image_encoder, build_text_encoder, fit_heads
 from fcn.errors import ArtifactError
@@ -28,7 +29,7 @@ from fcn.types import SLOTS, Item
 __all__ = ["FeatureStore", "ItemEncoder"]
 
 CONFIG = "item_encoder.json"
-FORMAT = 1
+FORMAT = 2
 FLAGS = 2  # has a picture, has a text
 Piece = Item | Image.Image | str | os.PathLike | bytes
 
@@ -36,7 +37,8 @@ Piece = Item | Image.Image | str | os.PathLike | bytes
 class ItemEncoder:
     """Everything the models see of an item, as one float32 row.
 
-        x = [picture (unit, or zeros) ; text (unit, or zeros) ; slot one-hot ; has picture ; has text]
+        x = [picture (unit, or zeros) ; text (unit, or zeros) ; slot one-hot ; has picture ; has text ;
+             colour the text names (fcn.colour)]
 
     The two unit parts have equal weight in a cosine; `slices` names the columns of each part.
     """
@@ -76,13 +78,14 @@ class ItemEncoder:
 
     @cached_property
     def slices(self) -> dict[str, slice]:
-        """Columns of the parts "image", "text", "slot" and "flags"."""
+        """Columns of the parts "image", "text", "slot", "flags" and "colour"."""
         found, start = {}, 0
         widths = {
             "image": self.image.dim if self.image else 0,
             "text": self.text.dim,
             "slot": len(SLOTS),
             "flags": FLAGS,
+            "colour": colour.DIM,
         }
         for part, width in widths.items():
             found[part] = slice(start, start + width)
@@ -97,13 +100,13 @@ class ItemEncoder:
 
     @property
     def text_columns(self) -> tuple[slice, ...]:
-        """What hangs on the text: its vector and its flag."""
+        """What hangs on the text: its vector, its flag and the colour it names."""
         flag = self.slices["flags"].start + 1
-        return self.slices["text"], slice(flag, flag + 1)
+        return self.slices["text"], slice(flag, flag + 1), self.slices["colour"]
 
     @property
     def dim(self) -> int:
-        return self.slices["flags"].stop
+        return self.slices["colour"].stop
 
     @cached_property
     def fingerprint(self) -> str:
@@ -139,6 +142,7 @@ class ItemEncoder:
         features[:, self.slices["text"]] = found = self.text.encode(texts, progress=progress)
         features[np.arange(len(texts)), self.slices["slot"].start + np.asarray(slots, np.int64)] = 1
         features[:, self.slices["flags"].start + 1] = np.abs(found).max(axis=1, initial=0) > 0
+        features[:, self.slices["colour"]] = colour.colours_of(texts)
         return features
 
     def encode_items(
@@ -196,7 +200,7 @@ class ItemEncoder:
         path = Path(path)
         try:
             config = json.loads((path / CONFIG).read_text(encoding="utf-8"))
-            if config["format"] > FORMAT or config["slots"] != list(SLOTS):
+            if config["format"] != FORMAT or config["slots"] != list(SLOTS):
                 raise ArtifactError(f"{path / CONFIG}: written by another version; upgrade, or train again")
             parts = {name: config[name] for name in ("text", "image")}
         except (OSError, ValueError, KeyError, TypeError) as error:

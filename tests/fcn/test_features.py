@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 import fcn.feature_store as feature_store
-from fcn import SLOTS, ArtifactError, Catalog, DataError, DataFolder, Item
+from fcn import SLOTS, ArtifactError, Catalog, DataError, DataFolder, Item, colour
 from fcn.encoders import build_image_encoder, build_text_encoder
 from fcn.features import FeatureStore, ItemEncoder
 
@@ -79,7 +79,7 @@ def test_build_without_pictures():
     bare = Catalog.from_items([Item("a", "red dress", "dress", "onepiece"), Item("b", "boots", "boots", "shoes")])
     encoder = ItemEncoder.build(bare)
     assert encoder.image is None
-    assert encoder.encode(bare).shape == (2, encoder.text.dim + len(SLOTS) + 2)
+    assert encoder.encode(bare).shape == (2, encoder.text.dim + len(SLOTS) + 2 + colour.DIM)
 
 
 def test_saved_and_loaded(encoder, catalog, tmp_path):
