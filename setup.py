@@ -29,7 +29,7 @@ setup(
         "peft>=0.18",
         "accelerate>=1.10",
         "datasets>=4.0",
-        "sentence-transformers>=5.2",
+        "sentence-transformers>=5.4",
         "scikit-learn>=1.5",
         "faiss-cpu>=1.9",
         "pyarrow>=18",
