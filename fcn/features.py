@@ -24,6 +24,7 @@ from fcn.errors import ArtifactError
 from fcn.feature_store import FeatureStore
 from fcn.image_encoder import HEADS, AttributeHeads
 from fcn.images import open_image
+from fcn.text_encoder import weights_digest
 from fcn.types import SLOTS, Item
 
 __all__ = ["FeatureStore", "ItemEncoder"]
@@ -175,7 +176,8 @@ class ItemEncoder:
     def save_pretrained(self, path: str | Path) -> None:
         """Write text/ and image/ (ordinary sentence-transformers and timm folders) and item_encoder.json.
 
-        An encoder that came from a hub is written as a reference with its fingerprint, not as a copy.
+        An encoder that came from a hub is written as a reference with its fingerprint, not as a copy. Two towers of
+        one model are written once, in text/.
         """
         path = Path(path)
         path.mkdir(parents=True, exist_ok=True)
@@ -187,12 +189,22 @@ class ItemEncoder:
             config[name] = {"source": name, "fingerprint": encoder.fingerprint}
             if encoder.source is not None and not Path(encoder.source).is_dir():
                 config[name]["source"] = f"hub:{encoder.source}"
-                if name == "image" and encoder.heads is not None:
-                    (path / name).mkdir(exist_ok=True)
-                    encoder.heads.save(path / name)
+            elif name == "image" and self._one_model():
+                config[name]["source"] = "text"
             else:
                 encoder.save_pretrained(path / name)
+                continue
+            if name == "image" and encoder.heads is not None:
+                (path / name).mkdir(exist_ok=True)
+                encoder.heads.save(path / name)
         (path / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+
+    def _one_model(self) -> bool:
+        """Whether texts and pictures are read by the two towers of one model, which lies in a folder."""
+        from_hub = self.text.source is not None and not Path(self.text.source).is_dir()
+        if from_hub or type(self.text.model) is not type(self.image.model):
+            return False
+        return weights_digest(self.text.model) == weights_digest(self.image.model)
 
     @classmethod
     def from_pretrained(cls, path: str | Path) -> ItemEncoder:
@@ -215,7 +227,7 @@ class ItemEncoder:
             source = parts[name]["source"]
             hub = source.startswith("hub:")
             encoder = loaded[name] = kind.from_pretrained(source[4:] if hub else path / source)
-            if hub and name == "image" and (path / name / HEADS).is_file():
+            if source != name and name == "image" and (path / name / HEADS).is_file():
                 encoder.heads = AttributeHeads.load(path / name)
             if not hub:
                 encoder.source = None  # the folder belongs to this encoder: saving it again copies it

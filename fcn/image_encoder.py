@@ -1,6 +1,7 @@
-"""Pictures to vectors: any timm model, or a small one trained on the catalogue's own pictures.
+"""Pictures to vectors: any timm or CLIP-like model, or a small one trained on the catalogue's own pictures.
 
 encoder = ImageEncoder.from_pretrained("resnet18.a1_in1k")         # timm name, hub id or local folder
+encoder = ImageEncoder.from_pretrained("openai/clip-vit-base-patch32")  # the picture tower of a CLIP or SigLIP
 encoder = build_image_encoder(catalog, text_encoder, rows=train_rows)  # no weights needed
 encoder.encode([picture, "shoe.jpg"])                                   # float32 (2, encoder.dim)
 encoder.predict(["shoe.jpg"])["category"]                          # [{"boots": 0.9, "sneakers": 0.08}]
@@ -9,27 +10,33 @@ encoder.predict(["shoe.jpg"])["category"]                          # [{"boots": 
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Sequence
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import timm
 import torch
+from huggingface_hub import hf_hub_download
+from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+from PIL import Image
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
+from sentence_transformers import SentenceTransformer
 from timm.data import create_transform, resolve_data_config
 from timm.models import save_for_hf
 from tqdm.auto import tqdm
 
 from fcn.errors import ArtifactError, DataError
 from fcn.images import open_image
-from fcn.text_encoder import unit_rows, weights_digest
+from fcn.text_encoder import half_on_gpu, load_sentence_transformer, unit_rows, weights_digest
 
 HEADS = "heads.safetensors"
 HEADS_CONFIG = "heads.json"
-log = logging.getLogger(__name__)
 
 
 class AttributeHeads:
@@ -129,35 +136,38 @@ class ImageEncoder:
         self.device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         self.model = model.eval().to(self.device)
         self.data_config = data_config or resolve_data_config(model=model)
-        self.transform = create_transform(**self.data_config, is_training=False)
+        # As timm's own loader does it: pictures stay bytes, a whole batch is normalised on the device.
+        self.transform = create_transform(**self.data_config, is_training=False, use_prefetcher=True)
         self.heads = heads
         self.source = source
 
     @classmethod
     def from_pretrained(cls, name_or_path: str | Path, device: str | None = None) -> ImageEncoder:
-        """A folder with config.json and model.safetensors, a hub id with a slash, or a timm model name.
+        """A timm model, or the picture tower of a CLIP-like one, which shares its space with the text tower.
 
-        ArtifactError when the weights cannot be had, with the remedy.
+        name_or_path: a timm model name, a hub id, or a folder: timm's (config.json and model.safetensors), one of
+        transformers (CLIPModel, SiglipModel ...) or of sentence-transformers.
+        ArtifactError when the weights cannot be had or read no pictures, with the remedy.
         """
         name = str(name_or_path)
         folder = Path(name)
-        found = f"local-dir:{name}" if folder.is_dir() else f"hf-hub:{name}" if "/" in name else name
         try:
-            model = timm.create_model(found, pretrained=True, num_classes=0)
             heads = AttributeHeads.load(folder) if (folder / HEADS).is_file() else None
+            if not _is_timm(name):
+                model = load_sentence_transformer(name, "image", device)
+                return ClipImageEncoder(model, heads, name)
+            prefix = "local-dir:" if folder.is_dir() else "hf-hub:" if "/" in name and ":" not in name else ""
+            return cls(timm.create_model(prefix + name, pretrained=True, num_classes=0), None, heads, name, device)
         except (OSError, RuntimeError, ValueError, KeyError, SafetensorError) as error:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise ArtifactError(
-                f"image encoder {name!r}: cannot be loaded ({reason}); give a timm name, a hub id or a "
-                "folder with config.json and model.safetensors, or leave it out to train the built-in encoder"
+                f"image encoder {name!r}: cannot be loaded ({reason}); give a timm name, or a hub id or folder of a "
+                "timm, CLIP or SigLIP model, or leave it out to train the built-in encoder"
             ) from error
-        return cls(model, None, heads, name, device)
 
     @cached_property
     def dim(self) -> int:
-        with torch.inference_mode():
-            blank = torch.zeros(1, *self.data_config["input_size"], device=self.device)
-            return int(self.model(blank).shape[1])
+        return int(self.forward(self.prepare([Image.new("RGB", (32, 32))])).shape[1])
 
     @cached_property
     def fingerprint(self) -> str:
@@ -168,20 +178,58 @@ class ImageEncoder:
         config = {key: list(v) if isinstance(v, tuple) else v for key, v in self.data_config.items()}
         return weights_digest(self.model, type(self.model).__name__, config)
 
-    def encode(self, pictures: Sequence, batch_size: int = 64, progress: bool | None = None) -> np.ndarray:
+    def prepare(self, pictures: Sequence) -> torch.Tensor:
+        """Pictures (PIL images, paths or bytes) -> uint8 (n, 3, h, w), scaled and cropped as the model expects."""
+        return torch.from_numpy(np.stack([self.transform(open_image(picture)) for picture in pictures]))
+
+    def normalise(self, pixels: torch.Tensor) -> torch.Tensor:
+        """uint8 (n, 3, h, w) -> float32 on the model's device, with the mean and spread the model was trained on."""
+        mean, std = (torch.tensor(self.data_config[key], device=self.device).view(3, 1, 1) for key in ("mean", "std"))
+        return (pixels.to(self.device, non_blocking=True).float() - mean * 255) / (std * 255)
+
+    @torch.inference_mode()
+    def forward(self, batch: torch.Tensor) -> torch.Tensor:
+        """What `prepare` made -> (n, dim), not scaled to length 1; bfloat16 arithmetic on a GPU."""
+        with half_on_gpu(self.device):
+            return self.model(self.normalise(batch))
+
+    def encode(self, pictures: Sequence, batch_size: int = 64, progress: tqdm | bool | None = None) -> np.ndarray:
         """Pictures (PIL images, paths or bytes) -> float32 (n, dim) unit rows.
 
-        `progress` None shows a bar from 2,000 pictures on. DataError names the picture that cannot be read.
+        The next pictures are decoded on other threads while the model works. progress: whether to show a bar, by
+        default from 2,000 pictures on, or a bar to move on. DataError names the picture that cannot be read.
         """
         vectors = np.zeros((len(pictures), self.dim), np.float32)
-        starts = range(0, len(pictures), batch_size)
-        shown = len(pictures) >= 2000 if progress is None else progress
-        for start in tqdm(starts, desc="pictures", unit="batch", disable=not shown):
-            batch = torch.stack([self.transform(open_image(p)) for p in pictures[start : start + batch_size]])
-            with torch.inference_mode():
-                found = self.model(batch.to(self.device)).float().cpu().numpy()
-            vectors[start : start + len(batch)] = unit_rows(found)
+        batches = [pictures[start : start + batch_size] for start in range(0, len(pictures), batch_size)]
+        with _shown(progress, len(pictures)) as bar:
+            done = 0
+            for batch, found in zip(batches, map(self.forward, self._ahead(batches)), strict=True):
+                vectors[done : done + len(batch)] = unit_rows(found.float().cpu().numpy())
+                done += len(batch)
+                bar.update(len(batch))
         return vectors
+
+    def _ahead(self, batches: list[Sequence]) -> Iterator:
+        """`prepare` of each batch in order, some batches ahead of the one in use.
+
+        On a CPU the model takes all cores and decoding a small part of the time: one thread is enough.
+        """
+        if len(batches) < 2:
+            yield from map(self.prepare, batches)
+            return
+        threads = min(16, os.cpu_count() or 1) if self.device.startswith("cuda") else 1
+        with ThreadPoolExecutor(threads) as pool:
+            waiting: deque = deque()
+            try:
+                for batch in batches:
+                    waiting.append(pool.submit(self.prepare, batch))
+                    if len(waiting) > threads:
+                        yield waiting.popleft().result()
+                while waiting:
+                    yield waiting.popleft().result()
+            finally:
+                for one in waiting:
+                    one.cancel()
 
     def predict(self, pictures: Sequence) -> dict[str, list[dict[str, float]]]:
         """What pictures show: field -> per picture {value: probability}, best first.
@@ -212,3 +260,72 @@ class ImageEncoder:
         save_for_hf(self.model, path, safe_serialization=True, data_config=config)
         if self.heads is not None:
             self.heads.save(path)
+
+
+class ClipImageEncoder(ImageEncoder):
+    """Unit vectors of pictures by the picture tower of a CLIP-like model, in the space of its text tower.
+
+    Attributes:
+        model: the `SentenceTransformer`, which reads CLIP, SigLIP and their relatives; both towers.
+        heads, source: as in `ImageEncoder`.
+    """
+
+    def __init__(
+        self, model: SentenceTransformer, heads: AttributeHeads | None = None, source: str | None = None
+    ):
+        self.device = str(model.device)
+        self.model = model.eval()
+        self.heads = heads
+        self.source = source
+
+    @cached_property
+    def fingerprint(self) -> str:
+        processor = self.model[0].processor
+        config = getattr(processor, "image_processor", processor).to_dict()
+        return weights_digest(self.model, "image", config)
+
+    def prepare(self, pictures: Sequence) -> dict:
+        """Pictures (PIL images, paths or bytes) -> the tensors of the model's own image processor."""
+        return self.model.preprocess([open_image(picture) for picture in pictures])
+
+    @torch.inference_mode()
+    def forward(self, batch: dict) -> torch.Tensor:
+        """What `prepare` made -> (n, dim), not scaled to length 1; bfloat16 arithmetic on a GPU."""
+        on_device = {k: v.to(self.device, non_blocking=True) if torch.is_tensor(v) else v for k, v in batch.items()}
+        with half_on_gpu(self.device):
+            return self.model(on_device)["sentence_embedding"]
+
+    def save_pretrained(self, path: str | Path) -> None:
+        """Write an ordinary sentence-transformers folder with both towers, and the heads."""
+        self.model.save_pretrained(str(path), create_model_card=False)
+        if self.heads is not None:
+            self.heads.save(Path(path))
+
+
+def _is_timm(name: str) -> bool:
+    """Whether a name, hub id or folder is timm's: its config.json names an "architecture"."""
+    folder = Path(name)
+    if folder.is_dir():
+        if (folder / "modules.json").is_file():  # sentence-transformers
+            return False
+        config = folder / "config.json"
+    elif "/" not in name or ":" in name:
+        return ":" in name or timm.is_model(name)
+    else:
+        try:
+            config = Path(hf_hub_download(name, "config.json"))
+        except LocalEntryNotFoundError:
+            raise
+        except EntryNotFoundError:  # sentence-transformers may keep it in a folder of its own
+            return False
+    return not config.is_file() or "architecture" in json.loads(config.read_text(encoding="utf-8"))
+
+
+@contextmanager
+def _shown(progress: tqdm | bool | None, pictures: int) -> Iterator[tqdm]:
+    if isinstance(progress, tqdm):
+        yield progress
+        return
+    shown = pictures >= 2000 if progress is None else progress
+    with tqdm(total=pictures, desc="pictures", unit="picture", disable=not shown) as bar:
+        yield bar

@@ -22,7 +22,6 @@ from tqdm.auto import tqdm
 from fcn.catalog import Catalog
 from fcn.errors import DataError
 from fcn.image_encoder import AttributeHeads, ImageEncoder
-from fcn.images import open_image
 from fcn.text_encoder import TextEncoder
 
 ARCHITECTURE = "test_resnet"
@@ -99,7 +98,7 @@ def build_image_encoder(
     config = {"input_size": (3, SIZE, SIZE), "mean": MEAN, "std": STD, "interpolation": "bicubic",
               "crop_pct": 1.0, "crop_mode": "border"}  # fmt: skip
     encoder = ImageEncoder(model, config, device=device)
-    pictures = torch.stack([encoder.transform(open_image(catalog.image_path(row))) for row in rows])
+    pictures = encoder.normalise(encoder.prepare([catalog.image_path(row) for row in rows])).cpu()
     foreground = torch.from_numpy(np.stack([foreground_mask(picture.numpy()) for picture in pictures]))
     targets = {field: torch.from_numpy(found) for field, found in codes.items()}
     texts = torch.from_numpy(text_encoder.encode(catalog.texts(rows))) if text_encoder is not None else None

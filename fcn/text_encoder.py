@@ -1,6 +1,7 @@
-"""Titles to vectors: any sentence-transformers model, or one fitted on the catalogue's own texts in seconds.
+"""Titles to vectors: any sentence-transformers or CLIP-like model, or one fitted on the catalogue's own texts.
 
 encoder = TextEncoder.from_pretrained("sentence-transformers/all-MiniLM-L6-v2")  # hub id or folder
+encoder = TextEncoder.from_pretrained("openai/clip-vit-base-patch32")     # the text tower of a CLIP or SigLIP
 encoder = build_text_encoder(catalog.texts(train_rows))                    # no weights needed
 encoder.encode(["red linen dress"])                                         # float32 (1, encoder.dim)
 """
@@ -42,8 +43,34 @@ def weights_digest(model: torch.nn.Module, *about: object) -> str:
     return digest.hexdigest()
 
 
+def load_sentence_transformer(name: str, modality: str, device: str | None = None) -> SentenceTransformer:
+    """A sentence-transformers model, or a CLIP-like one of transformers, that reads `modality` ("text", "image").
+
+    Texts are cut at the positions the text tower has, also where the tokenizer's own files give no limit. SigLIP was
+    trained on texts padded to that length, and reads their last position: it gets them so.
+    ArtifactError when the model does not read `modality`; whatever loading raises.
+    """
+    model = SentenceTransformer(name, device=device)
+    if modality not in model.modalities:
+        noun = {"text": "texts", "image": "pictures"}[modality]
+        remedy = "give another one, such as a CLIP or SigLIP model, which reads both"
+        raise ArtifactError(f"{modality} encoder {name!r}: this model reads no {noun}; {remedy}")
+    config = getattr(model[0], "config", None)
+    limit = getattr(getattr(config, "text_config", None), "max_position_embeddings", None)
+    if hasattr(config, "vision_config") and limit is not None:
+        model.max_seq_length = min(limit, model.max_seq_length or limit)
+        if config.model_type in ("siglip", "siglip2"):
+            model[0].processing_kwargs["text"] = {"padding": "max_length", "max_length": limit}
+    return model
+
+
+def half_on_gpu(device: str) -> torch.autocast:
+    """bfloat16 arithmetic where `device` is a GPU, nothing elsewhere."""
+    return torch.autocast("cuda", torch.bfloat16, enabled=device.startswith("cuda"))
+
+
 class TextEncoder:
-    """Unit vectors of texts by a `SentenceTransformer`.
+    """Unit vectors of texts by a `SentenceTransformer`. A text longer than the model's context is cut at its end.
 
     Attributes:
         model: the wrapped `sentence_transformers.SentenceTransformer`.
@@ -56,15 +83,19 @@ class TextEncoder:
 
     @classmethod
     def from_pretrained(cls, name_or_path: str | Path, device: str | None = None) -> TextEncoder:
-        """Load any sentence-transformers model. ArtifactError when it cannot be had, with the remedy."""
+        """A sentence-transformers model, or the text tower of a CLIP-like one, by hub id or folder.
+
+        ArtifactError when it cannot be had or reads no texts, with the remedy.
+        """
         name = str(name_or_path)
         try:
-            return cls(SentenceTransformer(name, device=device), name)
+            return cls(load_sentence_transformer(name, "text", device), name)
         except (OSError, ValueError, RuntimeError, KeyError) as error:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise ArtifactError(
-                f"text encoder {name!r}: cannot be loaded ({reason}); give a sentence-transformers hub id or "
-                "folder, or leave it out to fit the built-in encoder on the catalogue's texts"
+                f"text encoder {name!r}: cannot be loaded ({reason}); give the hub id or folder of a "
+                "sentence-transformers, CLIP or SigLIP model, or leave it out to fit the built-in encoder on the "
+                "catalogue's texts"
             ) from error
 
     @property
@@ -105,7 +136,7 @@ class TextEncoder:
         if filled:
             plain = [self._plain(distinct[i]) for i in filled]
             shown = len(plain) >= 20_000 if progress is None else progress
-            with torch.inference_mode():
+            with torch.inference_mode(), half_on_gpu(str(self.model.device)):
                 found = self.model.encode(
                     plain, batch_size=batch_size, show_progress_bar=shown, convert_to_numpy=True
                 ).astype(np.float32)
