@@ -133,7 +133,9 @@ def _cut(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def draw_reliability(curves: Mapping[str, Mapping[str, Sequence[float | None]]], path: str | Path) -> None:
+def draw_reliability(
+    curves: Mapping[str, Mapping[str, Sequence[float | None]]], path: str | Path, title: str = ""
+) -> None:
     """Stated probability against observed share, a panel for each of `curves`: on the diagonal, what is said is true.
 
     curves: name -> "counts" (B,), "stated" (B,) mean probability and "observed" (B,) share of each bin, None or nan
@@ -142,11 +144,15 @@ def draw_reliability(curves: Mapping[str, Mapping[str, Sequence[float | None]]],
     columns = min(3, max(1, len(curves)))
     rows = -(-max(1, len(curves)) // columns)
     wide, high = 3.3, 4.1  # inches of a panel
-    figure = Figure(figsize=(wide * columns, high * rows), dpi=DPI)
-    for at, (name, curve) in enumerate(curves.items()):
+    width, height = wide * columns, high * rows + 0.3
+    figure = Figure(figsize=(width, height), dpi=DPI)
+    figure.text(0.1 / width, 1 - 0.25 / height, plain(title), fontsize=10, color=QUIET, parse_math=False)
+    first = [name for name in ("coherence", "personal", "all") if name in curves]
+    for at, name in enumerate([*first, *(name for name in curves if name not in first)]):
+        curve = curves[name]
         left, bottom = at % columns * wide + 0.65, (rows - 1 - at // columns) * high + 0.6
         place = [
-            (left / (wide * columns), (bottom + lift) / (high * rows), 2.45 / (wide * columns), tall / (high * rows))
+            (left / width, (bottom + lift) / height, 2.45 / width, tall / height)
             for lift, tall in ((0.75, 2.45), (0, 0.6))
         ]
         counts = np.array(curve["counts"], float)
@@ -169,7 +175,7 @@ def _panel(
     above.plot(stated[seen], observed[seen], "o-", color=GOOD, ms=4.5, lw=1.2, clip_on=False)
     above.set(xlim=(0, 1), ylim=(0, 1), xticks=(0, 0.5, 1), yticks=(0, 0.5, 1), xticklabels=())
     above.set_ylabel("observed share", fontsize=9, color=QUIET)
-    title = _cut(name.replace("_", " "), 24)
+    title = _cut({"all": "all labels", "personal": "personal fit"}.get(name, name).replace("_", " "), 24)
     above.set_title(title, loc="left", fontsize=11, family=font_families(), parse_math=False)
     above.set_title(f"ECE {gap:.3f}" if total else "no examples", loc="right", fontsize=9, color=QUIET)
     edges = np.linspace(0, 1, len(counts) + 1)

@@ -94,16 +94,17 @@ def test_wilson_interval_of_known_shares():
 
 def test_reliability_has_a_panel_for_each_with_its_error(drawn, tmp_path):
     curves = {
-        "coherence": {"counts": [10, 0, 30], "stated": [0.1, None, 0.9], "observed": [0.2, None, 0.8]},
         "body_figure $x$": {"counts": [0, 0, 0], "stated": [None] * 3, "observed": [float("nan")] * 3},
+        "coherence": {"counts": [10, 0, 30], "stated": [0.1, None, 0.9], "observed": [0.2, None, 0.8]},
     }
-    draw_reliability(curves, tmp_path / "reliability.png")
+    draw_reliability(curves, tmp_path / "reliability.png", "outfits of test")
     above = [axes for axes in drawn[0].axes if axes.get_ylabel() == "observed share"]
     below = [axes for axes in drawn[0].axes if axes.get_ylabel() == "count"]
     assert [axes.get_title("left") for axes in above] == ["coherence", "body figure $x$"]
     assert above[0].get_title("right") == "ECE 0.100"
     assert above[0].lines[-1].get_xydata().tolist() == [[0.1, 0.2], [0.9, 0.8]]
     assert [bar.get_height() for bar in below[0].patches] == [10, 0, 30]
+    assert drawn[0].texts[0].get_text() == "outfits of test"
     assert "40 in all" in below[0].get_xlabel()
 
 
