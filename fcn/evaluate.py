@@ -9,10 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fcn.calibration import Calibration
-from fcn.metrics import auc, expected_calibration_error, fill_in_the_blank, label_metrics
+from fcn.calibration import Calibration, columns_of_groups, sigmoid
+from fcn.metrics import Reliability, auc, expected_calibration_error, fill_in_the_blank, label_metrics, reliability
 from fcn.model import FashionCognitiveNetwork
 from fcn.outfits import CoherenceTest, OutfitSet, canonical, gather
+from fcn.personal import PersonalFit
 
 BATCH = 512
 CUTOFFS = (10, 30, 50)
@@ -88,6 +89,37 @@ class Answers:
         result["coherence_ece"] = expected_calibration_error(calibration.coherence_probability(logits), targets)
         result["fitb"] = fill_in_the_blank(self.questions)
         return result
+
+    def reliability(
+        self, calibration: Calibration, labels: list[str], personal: PersonalFit, seed: int
+    ) -> dict[str, dict]:
+        """What a reliability diagram shows of each label group, of "all" labels, of "coherence" and of "personal".
+
+        Of each: ece, ece_raw and method (not for "personal"), and edges, counts, stated, observed as in
+        fcn.metrics.Reliability, of the calibrated probabilities.
+        """
+        probability = calibration.label_probability(labels, self.label_logits)
+        parts = {
+            group: (self.label_logits[:, at], probability[:, at], self.targets[:, at], calibration.groups[group].method)
+            for group, at in columns_of_groups(labels).items()
+        }
+        parts["all"] = (self.label_logits, probability, self.targets, None)
+        logits, real = self.coherence()
+        parts["coherence"] = (logits, calibration.coherence_probability(logits), real, calibration.coherence.method)
+        found = {}
+        for name, (raw, calibrated, targets, method) in parts.items():
+            found[name] = {
+                "method": method,
+                "ece_raw": reliability(sigmoid(raw), targets).error,
+                **_as_json(reliability(calibrated, targets)),
+            }
+        excess, share = personal.judged(probability, self.targets, seed)
+        found["personal"] = _as_json(reliability(sigmoid(personal.slope * excess), share))
+        return found
+
+
+def _as_json(found: Reliability) -> dict:
+    return {"ece": found.error} | {name: values.tolist() for name, values in vars(found).items()}
 
 
 def validate(

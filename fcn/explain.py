@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 
 from fcn.errors import DataError, Problem, nearest
 from fcn.outfits import pad
 from fcn.scorer import Evidence, OutfitResult
-from fcn.types import SLOTS
+from fcn.types import Profile
 from fcn.wardrobe import Wardrobe
 
 
@@ -23,6 +22,15 @@ class ItemEffect:
     title: str
     score: float
     coherence: float
+    personal: float
+
+
+@dataclass(frozen=True)
+class LabelEffect:
+    """Leave-one-label-out: the change the scores would take if the person did not state the label."""
+
+    label: str
+    score: float
     personal: float
 
 
@@ -40,14 +48,17 @@ class Swap:
 
 @dataclass(frozen=True)
 class Explanation:
-    """labels: strongest effect first. items: what spoils most first (empty for a lone item). swaps: best
-    first."""
+    """labels: strongest effect first, and in `without` in the same order what each being unstated would change. items:
+    what spoils most first (empty for a lone item). swaps: best first. familiarity, sure: see OutfitResult."""
 
     score: float
     coherence: float
     personal: float
+    familiarity: float
+    sure: bool
     labels: tuple[Evidence, ...]
-    silent: tuple[str, ...]
+    without: tuple[LabelEffect, ...]
+    silent: dict[str, str]
     items: tuple[ItemEffect, ...]
     swaps: tuple[Swap, ...]
 
@@ -64,15 +75,16 @@ class Explanation:
             f"score {self.score:.2f} = coherence {self.coherence:.2f} x personal fit {self.personal:.2f}"
             " (.50 is the average outfit)"
         ]
-        for label in self.labels:
+        share = f"{self.familiarity:.0%} of known outfits are at least as strange to the model"
+        lines.append(f"  {'sure' if self.sure else 'UNSURE, take it with care'}: {share}")
+        for label, gone in zip(self.labels, self.without, strict=True):
             verb = "lifts" if label.effect > 0 else "lowers"
             meaning = "suits" if label.polarity == "suits" else "does not suit"
             lines.append(
                 f"  {label.label} {verb} it: {label.probability:.0%} that it {meaning} this feature, "
-                f"{label.base_rate:.0%} on average"
+                f"{label.base_rate:.0%} on average; unstated {self.score + gone.score:.2f} ({gone.score:+.2f})"
             )
-        if self.silent:
-            lines.append(f"  says nothing about outfits: {', '.join(self.silent)}")
+        lines += [f"  {label} says nothing: {reason}" for label, reason in self.silent.items()]
         for item in self.items:
             verb = "spoils" if item.score > 0 else "helps"
             lines.append(
@@ -111,15 +123,28 @@ def explain(
         place = names.index(item)
     else:
         place = int(np.argmax([e.score for e in effects])) if effects else 0
+    labels = sorted(result.evidence, key=lambda e: -abs(e.effect))
     return Explanation(
         result.score,
         result.coherence,
         result.personal,
-        tuple(sorted(result.evidence, key=lambda e: -abs(e.effect))),
+        result.familiarity,
+        result.sure,
+        tuple(labels),
+        tuple(without_label(result, evidence.label) for evidence in labels),
         result.silent,
         tuple(sorted(effects, key=lambda e: -e.score)),
         tuple(best_swaps(result, wardrobe, place, swaps, max_price)),
     )
+
+
+def without_label(result: OutfitResult, label: str) -> LabelEffect:
+    """The change if one stated label were not: its group falls back on what else is stated of it, or on people's
+    frequencies."""
+    rest = Profile.from_labels(one for one in result._profile.labels() if one != label)
+    probability = np.array(list(result.labels.values()))
+    personal = float(result._scorer.personal.fit_of(probability[None], rest)[0])
+    return LabelEffect(label, result.coherence * personal - result.score, personal - result.personal)
 
 
 def best_swaps(result: OutfitResult, wardrobe: Wardrobe, place: int, count: int, max_price: float | None) -> list[Swap]:
@@ -149,41 +174,3 @@ def best_swaps(result: OutfitResult, wardrobe: Wardrobe, place: int, count: int,
             )
         )
     return swaps
-
-
-def draw_card(result: OutfitResult, explanation: Explanation, path: str | Path) -> None:
-    """A picture of the outfit with bars for its score and each item's effect."""
-    from matplotlib.figure import Figure
-
-    from fcn.images import open_image
-
-    wardrobe = result._scorer.wardrobe([result._outfit])
-    figure = Figure(figsize=(9, 5.5), layout="constrained")
-    strip, bars = figure.subfigures(2, 1, height_ratios=(3, 2))
-    for axis, row, name, piece in zip(
-        np.atleast_1d(strip.subplots(1, len(wardrobe.rows[0]))),
-        wardrobe.rows[0],
-        wardrobe.names[0],
-        result._outfit,
-        strict=True,
-    ):
-        if row < len(wardrobe.catalog):
-            source = wardrobe.catalog.image_path(row)
-        else:
-            source = piece if not hasattr(piece, "item_id") else None
-        if source is not None and not (isinstance(source, Path) and not source.is_file()):
-            axis.imshow(open_image(source))
-        axis.set_title(Path(name).name[:24], fontsize=8)
-        axis.set_xlabel(SLOTS[wardrobe.slot(row)], fontsize=8)
-        axis.set_xticks([])
-        axis.set_yticks([])
-    left, right = bars.subplots(1, 2)
-    left.barh(["personal", "coherence", "score"], [explanation.personal, explanation.coherence, explanation.score])
-    left.set_xlim(0, 1)
-    if explanation.items:
-        items = explanation.items[::-1]
-        colours = ["tab:red" if i.score > 0 else "tab:green" for i in items]
-        right.barh([Path(i.item).name[:24] for i in items], [-i.score for i in items], color=colours)
-    right.axvline(0, color="black", linewidth=0.8)
-    right.set_title("what each item adds to the score", fontsize=9)
-    figure.savefig(path, dpi=120)

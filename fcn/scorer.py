@@ -7,7 +7,7 @@ print(result.score, result.coherence, result.personal, result.explain())
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,25 +19,27 @@ from fcn.calibration import Calibration, sigmoid
 from fcn.catalog import Catalog
 from fcn.errors import ArtifactError
 from fcn.evaluate import forward_rows
+from fcn.familiarity import UNSURE, Familiarity
 from fcn.features import FeatureStore, ItemEncoder
 from fcn.folder import DataFolder
 from fcn.label_graph import LabelGraph
 from fcn.model import FashionCognitiveNetwork, FCNConfig
 from fcn.outfits import canonical_ranks, pad
+from fcn.personal import PersonalFit
 from fcn.types import LabelVocabulary, Outfit, Profile
 from fcn.wardrobe import FoundSlot, Piece, Wardrobe, pieces_of
 
 if TYPE_CHECKING:
+    from fcn.completion import Completion
     from fcn.explain import Explanation
 
 KIND = "fcn"
-FLOOR = 1e-4  # probabilities are kept this far from 0 and 1 before their log-odds are taken
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What one stated label says: `effect` > 0 speaks for the outfit (log-odds against the average
-    outfit)."""
+    """What one stated label says: `effect` is the log-odds it adds to the personal fit; above 0 the outfit suits a
+    wearer of the label better than the average outfit does."""
 
     label: str
     polarity: str
@@ -50,21 +52,30 @@ class Evidence:
 class OutfitResult:
     """One outfit's judgement. score = coherence x personal, all in 0..1.
 
-    personal is .5 for the average outfit, and .5 when the profile states nothing that outfits are labelled
-    with; `silent` lists the stated labels of groups that carry no evidence (polarity null).
+    coherence: probability that stylists put these items together, rather than with one of them exchanged.
+    personal (see fcn.personal): .5 is the average outfit; logit(personal) = sum of the evidence's effects + unstated,
+    what the groups that are not stated add on average over people. `silent`: stated labels that say nothing, and why.
+    familiarity (see fcn.familiarity): share of validation outfits at least as strange to the model as this one.
     """
 
     score: float
     coherence: float
     personal: float
+    familiarity: float
     labels: dict[str, float]
     evidence: tuple[Evidence, ...]
-    silent: tuple[str, ...]
+    unstated: float
+    silent: dict[str, str]
     items: tuple[str, ...]
     slots: tuple[FoundSlot, ...]  # of each item: where it is worn, and how that was found
     _scorer: OutfitScorer = field(repr=False, compare=False)
     _outfit: tuple = field(repr=False, compare=False)
     _profile: Profile = field(repr=False, compare=False)
+
+    @property
+    def sure(self) -> bool:
+        """False for an outfit stranger than 95% of validation outfits: its figures bind the model to nothing."""
+        return self.familiarity >= UNSURE
 
     def explain(self, swaps: int = 3, max_price: float | None = None, item: str | None = None) -> Explanation:
         """Which labels and items lift or lower the score, and the best swaps from the scorer's catalogue.
@@ -81,34 +92,37 @@ class OutfitResult:
             "score": self.score,
             "coherence": self.coherence,
             "personal": self.personal,
+            "familiarity": self.familiarity,
+            "sure": self.sure,
             "items": list(self.items),
             "slots": [vars(found) for found in self.slots],
             "profile": list(self._profile.labels()),
             "labels": self.labels,
             "evidence": [vars(e) for e in self.evidence],
-            "silent": list(self.silent),
+            "unstated": self.unstated,
+            "silent": self.silent,
         }
 
 
 class OutfitScorer:
-    """A trained network with its item encoder, label vocabulary, calibration and catalogue."""
+    """A trained network with its item encoder, label vocabulary, calibration, personal fit and catalogue."""
 
     def __init__(
         self,
         model: FashionCognitiveNetwork,
         encoder: ItemEncoder,
-        vocabulary: LabelVocabulary,
         calibration: Calibration,
-        base_rates: np.ndarray,
+        personal: PersonalFit,
+        familiarity: Familiarity,
         catalog: Catalog,
         features: np.ndarray,
         path: Path | None = None,
     ):
         self.model = model.eval()
-        self.encoder, self.vocabulary, self.calibration = encoder, vocabulary, calibration
-        self.base_rates = np.asarray(base_rates, np.float64)
+        self.encoder, self.calibration, self.personal, self.familiarity = encoder, calibration, personal, familiarity
+        self.vocabulary, self.base_rates = personal.vocabulary, personal.base_rates
         self.path = path
-        self.labels = vocabulary.outfit_labels
+        self.labels = self.vocabulary.outfit_labels
         self._attach(catalog, features)
 
     @classmethod
@@ -125,11 +139,12 @@ class OutfitScorer:
             pictures = Path(artifact.config["pictures"])
             catalog = Catalog.read(artifact.path / "items.parquet", pictures if pictures.is_dir() else None)
             features = np.load(artifact.path / "features.npy", mmap_mode="r", allow_pickle=False)
-            base_rates = artifact.config["base_rates"]
+            personal = PersonalFit.from_json(artifact.config["personal"], vocabulary, artifact.config["base_rates"])
+            encoder = ItemEncoder.from_pretrained(artifact.path / "item_encoder")
+            familiarity = Familiarity.load(artifact.path, encoder.slices)
         except (KeyError, TypeError, ValueError, RuntimeError, OSError) as error:
             raise ArtifactError(f"{path}: its parts do not fit together ({error}); train the model again") from error
-        encoder = ItemEncoder.from_pretrained(artifact.path / "item_encoder")
-        return cls(model, encoder, vocabulary, calibration, base_rates, catalog, features, artifact.path)
+        return cls(model, encoder, calibration, personal, familiarity, catalog, features, artifact.path)
 
     def use(self, data: DataFolder | str | Path, cache_dir: str | Path | None = None) -> OutfitScorer:
         """Attach another data set folder's catalogue; its items are encoded once and cached. Returns self.
@@ -148,6 +163,7 @@ class OutfitScorer:
                 f"{self.model.settings.in_dim}), found {features.shape}; train the model again"
             )
         self.catalog, self.features, self.ranks = catalog, features, canonical_ranks(catalog)
+        self._strangeness = np.full(len(catalog), np.nan)  # of catalogue items, found when first asked for
 
     def score(
         self,
@@ -171,14 +187,18 @@ class OutfitScorer:
         wardrobe = self.wardrobe(outfits)
         judged = self.judge(wardrobe, pad(wardrobe.rows), profile)
         labels = judged.labels.tolist()
+        familiarity = self.familiarity_of(wardrobe)
+        silent = self.personal.silence(profile)
         results = [
             OutfitResult(
                 float(judged.score[i]),
                 float(judged.coherence[i]),
                 float(judged.personal[i]),
+                familiarity[i],
                 dict(zip(self.labels, labels[i], strict=True)),
                 self._evidence(judged, i, profile),
-                self._silent(profile),
+                float(judged.unstated[i]),
+                dict(silent),
                 tuple(wardrobe.names[i]),
                 tuple(wardrobe.found(int(row)) for row in wardrobe.rows[i]),
                 self,
@@ -188,6 +208,21 @@ class OutfitScorer:
             for i in range(len(outfits))
         ]
         return results if many else results[0]
+
+    def complete(
+        self,
+        outfit: Sequence[Piece] | Outfit,
+        slot: str | Sequence[str] | None = None,
+        profile: Profile | str | None = None,
+        k: int = 10,
+        filters: Mapping | None = None,
+        candidates: Sequence[Piece] | None = None,
+        spread: bool = True,
+    ) -> list[Completion] | dict[str, list[Completion]]:
+        """The items that finish an outfit best, by the score of the outfit with them; see fcn.completion.complete."""
+        from fcn.completion import complete
+
+        return complete(self, pieces_of(outfit), slot, self._profile(profile), k, filters, candidates, spread)
 
     def label_posterior(self, outfits: Sequence[Sequence[Piece]]) -> np.ndarray:
         """Calibrated label probabilities, float64 (n, C); columns are `labels`. Single items are outfits,
@@ -209,27 +244,27 @@ class OutfitScorer:
         answer = self._forward(wardrobe, rows)
         labels = self.calibration.label_probability(self.labels, answer["label_logits"])
         coherence = self.calibration.coherence_probability(answer["coherence_logits"])
-        effects = (
-            np.stack([self.effect(labels, label) for label in self._telling(profile)], 1)
-            if self._telling(profile)
-            else np.zeros((len(rows), 0))
-        )
-        # One voice per group, however many of its values are stated.
-        groups = [label.split("=", 1)[0] for label in self._telling(profile)]
-        voices = [effects[:, [g == group for g in groups]].mean(1) for group in dict.fromkeys(groups)]
-        personal = sigmoid(np.mean(voices, 0)) if voices else np.full(len(rows), 0.5)
-        return Judgement(coherence * personal, coherence, personal, labels, effects)
+        effects = (labels - self.base_rates) * self.personal.weights(profile)
+        stated = [self.labels.index(label) for label in self._telling(profile)]
+        total = effects.sum(1)
+        personal = sigmoid(total)
+        own = effects[:, stated]
+        return Judgement(coherence * personal, coherence, personal, labels, own, total - own.sum(1))
 
-    def effect(self, probabilities: np.ndarray, label: str) -> np.ndarray:
-        """(n,) log-odds by which the outfits suit a wearer of `label` better than the average outfit does.
-
-        suits: logit p - logit base rate; unsuits: the opposite, as 1 - p is what counts.
-        """
-        column = self.labels.index(label)
-        p = np.clip(probabilities[:, column], FLOOR, 1 - FLOOR)
-        base = np.clip(self.base_rates[column], FLOOR, 1 - FLOOR)
-        lift = np.log(p / (1 - p)) - np.log(base / (1 - base))
-        return lift if self.vocabulary.polarity_of(label) == "suits" else -lift
+    def familiarity_of(self, wardrobe: Wardrobe) -> list[float]:
+        """Of each outfit of a wardrobe; a picture that comes alone is judged by its look only."""
+        rows, place = np.unique(np.concatenate(wardrobe.rows), return_inverse=True)
+        own = rows[rows < len(self.catalog)]
+        new = own[np.isnan(self._strangeness[own])]
+        self._strangeness[new] = self.familiarity.of_items(self.features[new])
+        features = np.concatenate([self.features[own], wardrobe.extra[rows[len(own) :] - len(self.catalog)]])
+        bare = np.array([row >= len(self.catalog) and wardrobe.bare[row - len(self.catalog)] for row in rows], bool)
+        shown = self.familiarity.shown(features)
+        shown[bare, 1] = False
+        strange = np.concatenate([self._strangeness[own], np.zeros(len(rows) - len(own))])
+        strange[len(own) :] = self.familiarity.of_items(features[len(own) :], shown[len(own) :])
+        ends = np.cumsum([len(outfit) for outfit in wardrobe.rows])[:-1]
+        return [self.familiarity.of_outfit(strange[at], shown[at]) for at in np.split(place.ravel(), ends)]
 
     def _forward(self, wardrobe: Wardrobe, rows: np.ndarray) -> dict[str, np.ndarray]:
         return forward_rows(self.model, rows, wardrobe.gather)
@@ -240,10 +275,7 @@ class OutfitScorer:
         return profile
 
     def _telling(self, profile: Profile) -> list[str]:
-        return [label for label in profile.labels() if self.vocabulary.polarity_of(label) is not None]
-
-    def _silent(self, profile: Profile) -> tuple[str, ...]:
-        return tuple(label for label in profile.labels() if self.vocabulary.polarity_of(label) is None)
+        return [label for label in profile.labels() if self.personal.tells(label)]
 
     def _evidence(self, judged: Judgement, row: int, profile: Profile) -> tuple[Evidence, ...]:
         return tuple(
@@ -260,11 +292,12 @@ class OutfitScorer:
 
 @dataclass(frozen=True)
 class Judgement:
-    """Arrays over outfits: score, coherence, personal (n,), labels (n, C), effects of the stated labels (n,
-    S)."""
+    """Arrays over outfits: score, coherence, personal (n,), labels (n, C), effects of the stated labels (n, S), and
+    what is not stated (n,), both in log-odds of personal."""
 
     score: np.ndarray
     coherence: np.ndarray
     personal: np.ndarray
     labels: np.ndarray
     effects: np.ndarray
+    unstated: np.ndarray

@@ -20,20 +20,24 @@ import torch
 from fcn.artifacts import save_artifact, write_json
 from fcn.attributes import fit_attributes
 from fcn.calibration import Calibration
+from fcn.drawings import draw_curves, draw_label_graph, draw_reliability
 from fcn.encoders import ImageEncoder, TextEncoder, build_image_encoder, build_text_encoder, fit_heads
 from fcn.errors import DataError, Problem
-from fcn.evaluate import BATCH, Answers, validate
+from fcn.evaluate import BATCH, Answers, coherence_of, complementary_retrieval, validate
+from fcn.familiarity import UNSURE, Familiarity
 from fcn.features import FeatureStore, ItemEncoder
 from fcn.folder import DataFolder
-from fcn.label_graph import LabelGraph
+from fcn.label_graph import LabelGraph, conditional
 from fcn.metrics import absent_labels, label_metrics, mean_average_precision
 from fcn.model import FashionCognitiveNetwork, FCNConfig
 from fcn.outfits import CoherenceTest, Modalities, OutfitDataset, OutfitSet, TrainingCollator, gather
+from fcn.personal import PersonalFit, silent_labels
 from fcn.sparse import lasso_path
 from fcn.training import History, describe_machine, fingerprint_of, fit, set_seed
 
 KIND = "fcn"
 MOST_WIDE = 20_000  # outfits the wide layer is fitted on; its few hundred weights need no more
+MOST_COMPLETIONS = 200_000  # outfits scored for the retrieval figures of the report
 RAW = 0.2  # size of the raw features: enough for what no attribute says, too little to learn items by heart
 
 
@@ -179,6 +183,16 @@ def train(options: TrainOptions) -> dict:
 
     answers = Answers.collect(model, splits.val, features, questions["val"])
     calibration = Calibration.fit(labels, answers.label_logits, answers.targets, *answers.coherence())
+    personal = PersonalFit.fit(
+        folder.vocabulary,
+        prevalence,
+        folder.people,
+        silent_labels(folder.vocabulary, splits.train.targets, answers.label_logits, answers.targets),
+        calibration.label_probability(labels, answers.label_logits),
+        answers.targets,
+        options.seed,
+    )
+    familiarity = Familiarity.fit(features, encoder.slices, known, splits.val.rows, options.seed)
     report = {
         "data": folder.name,
         "made": bool(folder.info.get("made", False)),
@@ -189,6 +203,10 @@ def train(options: TrainOptions) -> dict:
         "prior": {},
         "label_links": graph.links(),
         "absent_labels": {},
+        "silent_labels": personal.silent,
+        "reliability": {},
+        "unsure": {},
+        "retrieval": {},
     }
     for part in (splits.val, splits.test):
         if len(part) == 0:
@@ -202,8 +220,16 @@ def train(options: TrainOptions) -> dict:
             "fitb": 0.25,
         }
         report["absent_labels"][part.split] = absent_labels(part.targets, labels)
+        report["reliability"][part.split] = answers.reliability(calibration, labels, personal, options.seed)
+        report["unsure"][part.split] = float((familiarity.of_rows(features, part.rows) < UNSURE).mean())
+    if len(splits.test):
+        score = coherence_of(model, features)
+        report["retrieval"]["test"] = complementary_retrieval(
+            score, splits.test, most=MOST_COMPLETIONS, seed=options.seed
+        )
     report = without_nan(report)
-    save(out, model, graph, encoder, folder, features, calibration, prevalence, report, history)
+    together = conditional(splits.train.targets)
+    save(out, model, graph, together, encoder, folder, features, calibration, personal, familiarity, report, history)
     return report
 
 
@@ -295,53 +321,43 @@ def save(
     out: Path,
     model: FashionCognitiveNetwork,
     graph: LabelGraph,
+    together: np.ndarray,
     encoder: ItemEncoder,
     folder: DataFolder,
     features: np.ndarray,
     calibration: Calibration,
-    prevalence: np.ndarray,
+    personal: PersonalFit,
+    familiarity: Familiarity,
     report: dict,
     history: History,
 ) -> None:
     """Write the artifact: network, graph, item encoder, catalogue with features, calibration, report and
-    curves."""
+    drawings."""
 
     def write_files(folder_path: Path) -> None:
         encoder.save_pretrained(folder_path / "item_encoder")
         folder.catalog.write(folder_path / "items.parquet")
         np.save(folder_path / "features.npy", np.asarray(features))
         graph.save(folder_path / "label_graph.json")
+        familiarity.save(folder_path)
         write_json(folder_path / "metrics.json", report)
         write_json(folder_path / "history.json", without_nan({"rows": history.rows, "best": history.best}))
-        draw_curves(history.rows, folder_path / "curves.png")
+        draw_curves(history.rows, folder_path / "curves.png", history.best.get("epoch"))
+        draw_label_graph(graph, together, folder_path / "label_graph.png")
+        split = "test" if "test" in report["reliability"] else "val"
+        draw_reliability(report["reliability"][split], folder_path / "reliability.png", f"outfits of {split}")
 
     config = {
         "model": model.settings.to_json(),
         "label_groups": folder.vocabulary.to_json(),
         "calibration": calibration.to_json(),
-        "base_rates": prevalence.tolist(),
+        "base_rates": personal.base_rates.tolist(),
+        "personal": personal.to_json(),
         "data": folder.name,
         "made": report["made"],
         "pictures": str(folder.path),
     }
     save_artifact(out, KIND, config, model.state_dict(), data_fingerprint=folder.fingerprint, files=write_files)
-
-
-def draw_curves(rows: list[dict[str, float]], path: Path) -> None:
-    """Training loss and validation metrics by epoch, as a picture."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 3.5), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    epochs = [row["epoch"] for row in rows]
-    left.plot(epochs, [row.get("loss", np.nan) for row in rows], label="training loss")
-    for name in ("map", "of1", "coherence_auc", "fitb"):
-        right.plot(epochs, [row.get(name, np.nan) for row in rows], label=f"validation {name}")
-    for axis in (left, right):
-        axis.set_xlabel("epoch")
-        axis.legend(fontsize=8)
-        axis.grid(alpha=0.3)
-    figure.savefig(path, dpi=120)
 
 
 def read_report(out: Path) -> dict:

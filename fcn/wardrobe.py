@@ -106,8 +106,16 @@ class Wardrobe:
             return FoundSlot(slot, "predicted", self.sure[foreign])
         return FoundSlot(slot, "unknown" if self.bare[foreign] else "given", None)
 
+    def slots(self, rows: np.ndarray) -> np.ndarray:
+        """Slot codes of many rows."""
+        known = self.catalog.slots.astype(np.int64)
+        return (np.concatenate([known, self.foreign_slots]) if self.foreign else known)[rows]
+
+    def item(self, row: int) -> Item:
+        return self.catalog[row] if row < len(self.catalog) else self.foreign[row - len(self.catalog)]
+
     def title(self, row: int) -> str:
-        return self.catalog[row].title if row < len(self.catalog) else self.foreign[row - len(self.catalog)].title
+        return self.item(row).title
 
     def gather(self, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
         """Padded (n, T) rows, any order -> features (n, T, D) in canonical order, mask (n, T)."""

@@ -20,12 +20,12 @@ import torch
 from fcn.catalog import Catalog
 from fcn.encoders import TextEncoder
 from fcn.errors import ArtifactError, DataError, Problem
+from fcn.filters import allowed_rows
 from fcn.folder import DataFolder
 from fcn.types import Item, LabelVocabulary, Profile
 from seqllm import storage
 from seqllm.attributes import fit_features
 from seqllm.data import trend_features
-from seqllm.filters import allowed_rows
 from seqllm.mixup import MixupIndex
 from seqllm.model import price_features
 from seqllm.neighbours import ItemNeighbours
@@ -172,11 +172,15 @@ class Recommender:
         base = [piece if piece in scorer.catalog else self.catalog.get(piece) for piece in outfit]
         last = [hit.item.item_id if hit.item.item_id in scorer.catalog else hit.item for hit in pool]
         known = [label for label in chosen.labels() if scorer.vocabulary.problem(label) is None]
-        results = scorer.score([[*base, piece] for piece in last], Profile.from_labels(known))
-        ranked = sorted(zip(pool, results, strict=True), key=lambda pair: -pair[1].score)[:k]
+        hits = {hit.item.item_id: hit for hit in pool}
+        ranked = scorer.complete(base, slot, Profile.from_labels(known), k, candidates=last)
         return [
-            Hit(hit.item, result.score, (f"hangs together {result.coherence:.0%}", *hit.reasons[:1]))
-            for hit, result in ranked
+            Hit(
+                hits[found.item.item_id].item,
+                found.score,
+                (f"hangs together {found.coherence:.0%}", *hits[found.item.item_id].reasons[:1]),
+            )
+            for found in ranked
         ]
 
     @property

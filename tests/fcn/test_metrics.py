@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 from sklearn.calibration import calibration_curve
 
-from fcn.calibration import Calibration, fit_temperature
 from fcn.metrics import (
     absent_labels,
     auc,
@@ -94,18 +93,3 @@ def test_reliability_agrees_with_the_libraries():
     observed, stated = calibration_curve(targets, p, n_bins=15)
     np.testing.assert_allclose(found.stated, stated)
     np.testing.assert_allclose(found.observed, observed)
-
-
-def test_temperature_recovers_overconfidence_and_keeps_the_ranking():
-    rng = np.random.default_rng(0)
-    true = rng.normal(0, 1.5, (4000, 2))
-    targets = rng.random(true.shape) < 1 / (1 + np.exp(-true))
-    assert fit_temperature(3 * true, targets) == pytest.approx(3, rel=0.1)
-    assert fit_temperature(true, np.zeros_like(true)) == 1
-    fitted = Calibration.fit(
-        ["g=a", "h=a"], np.stack([3 * true[:, 0], true[:, 1]], 1), targets, 2 * true[:, 0], targets[:, 0]
-    )
-    assert fitted.groups["g"] == pytest.approx(3, rel=0.15) and fitted.groups["h"] == pytest.approx(1, rel=0.15)
-    assert fitted.coherence == pytest.approx(2, rel=0.15)
-    assert Calibration.from_json(fitted.to_json()) == fitted
-    assert fitted.error(["g=a", "h=a"], np.stack([3 * true[:, 0], true[:, 1]], 1), targets) < 0.03

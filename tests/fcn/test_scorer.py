@@ -1,3 +1,4 @@
+import dataclasses
 import shutil
 
 import numpy as np
@@ -16,7 +17,7 @@ def outfits(small_sample):
 
 
 def numbers(result):
-    return np.array([result.score, result.coherence, result.personal, *result.labels.values()])
+    return np.array([result.score, result.coherence, result.personal, result.familiarity, *result.labels.values()])
 
 
 def test_result_is_complete_and_consistent(scorer, outfits):
@@ -48,27 +49,52 @@ def test_order_does_not_matter_even_within_a_slot(scorer, outfits, small_sample)
         np.testing.assert_array_equal(numbers(scorer.score(turned, PROFILE)), first)
 
 
-def test_personal_fit_follows_polarity_and_base_rates(scorer, outfits):
-    result = scorer.score(outfits[0], "body_figure=triangle,hair_color=black")
-    logit = lambda p: np.log(p / (1 - p))  # noqa: E731
-    rate = dict(zip(scorer.labels, scorer.base_rates, strict=True))
-    against = logit(result.labels["body_figure=triangle"]) - logit(rate["body_figure=triangle"])  # unsuits
-    speaks = logit(result.labels["hair_color=black"]) - logit(rate["hair_color=black"])  # suits
-    assert [e.polarity for e in result.evidence] == ["unsuits", "suits"]
-    assert result.personal == pytest.approx(1 / (1 + np.exp(-(speaks - against) / 2)), abs=1e-9)
+def logit(p):
+    return np.log(p / (1 - p))
 
 
-def test_two_values_of_a_group_are_one_voice(scorer, outfits):
-    one = scorer.score(outfits[0], "body_figure=triangle").evidence[0].effect
-    two = scorer.score(outfits[0], "body_figure=round").evidence[0].effect
-    other = scorer.score(outfits[0], "height=low").evidence[0].effect
-    mixed = scorer.score(outfits[0], "body_figure=triangle,body_figure=round,height=low").personal
-    assert mixed == pytest.approx(1 / (1 + np.exp(-((one + two) / 2 + other) / 2)), abs=1e-9)
+def test_evidence_and_what_is_not_stated_add_up_to_the_personal_fit(scorer, outfits):
+    result = scorer.score(outfits[0], "body_figure=triangle,body_figure=round,hair_color=black")
+    assert [e.polarity for e in result.evidence] == ["unsuits", "unsuits", "suits"]
+    slope = scorer.personal.slope
+    assert slope > 0
+    for evidence, weight in zip(result.evidence, (-0.5, -0.5, 1), strict=True):
+        assert evidence.probability == pytest.approx(result.labels[evidence.label], abs=1e-9)
+        assert evidence.effect == pytest.approx(slope * weight * (evidence.probability - evidence.base_rate), abs=1e-9)
+    assert logit(result.personal) == pytest.approx(sum(e.effect for e in result.evidence) + result.unstated, abs=1e-6)
 
 
-def test_nothing_stated_is_neutral(scorer, outfits):
-    result = scorer.score(outfits[0])
-    assert result.personal == 0.5 and result.evidence == () and result.silent == ()
+def test_nothing_stated_is_the_average_person(scorer, outfits, small_sample):
+    """People who state everything, each as often as in people.parquet: their mean log-odds are those of nobody."""
+    groups = {g.name: g.values for g in scorer.vocabulary.groups if g.polarity is not None}
+    population = dict(zip(scorer.labels, scorer.personal.population, strict=True))
+    nobody = scorer.score(outfits[0])
+    assert nobody.evidence == () and nobody.silent == {}
+    mean = sum(
+        population[f"{group}={value}"] * logit(scorer.score(outfits[0], f"{group}={value}").personal)
+        for group, values in list(groups.items())[:1]
+        for value in values
+    )
+    assert mean == pytest.approx(logit(nobody.personal), abs=1e-6)
+
+
+def test_pieces_from_another_world_make_it_unsure_and_its_own_do_not(scorer, outfits):
+    own = scorer.score(outfits)
+    assert np.median([result.familiarity for result in own]) > 0.2
+    words = ("diesel generator, 40 kVA", "box of nails", "motor oil 5W-30")
+    alien = scorer.score([Item(f"x{i}", text, "hardware", "other") for i, text in enumerate(words)])
+    assert alien.familiarity == min(result.familiarity for result in [*own, alien]) and not alien.sure
+    assert alien.to_json()["familiarity"] == alien.familiarity and alien.to_json()["sure"] is False
+    assert "UNSURE" in str(alien.explain(swaps=0))
+
+
+def test_a_picture_alone_is_judged_by_its_look(scorer, small_sample):
+    """Its text features are a guess of the encoder's, no evidence of being familiar."""
+    picture = small_sample / scorer.catalog[0].image
+    wardrobe = scorer.wardrobe([(picture,)])
+    by_look = scorer.familiarity.of_items(wardrobe.extra, np.array([[True, False]]))
+    expected = scorer.familiarity.of_outfit(by_look, np.array([[True, False]]))
+    assert scorer.score([picture]).familiarity == expected
 
 
 def test_pictures_paths_and_items_in_any_mixture(scorer, outfits, small_sample):
@@ -135,18 +161,25 @@ def test_loading_gives_the_same_numbers(tiny_run, scorer, outfits):
         np.testing.assert_array_equal(numbers(a), numbers(b))
 
 
-def test_groups_that_describe_people_only_are_listed_as_silent(tiny_run):
+def test_silent_labels_are_named_with_the_reason_and_move_nothing(tiny_run):
     scorer = OutfitScorer.from_pretrained(tiny_run[0])
     groups = scorer.vocabulary.to_json() + [{"name": "age", "values": ["young", "old"], "polarity": None}]
-    scorer.vocabulary = type(scorer.vocabulary).from_json(groups)
+    silent = {"skin_color=fair": "no training outfit carries it"}
+    scorer.personal = dataclasses.replace(
+        scorer.personal, vocabulary=type(scorer.vocabulary).from_json(groups), silent=silent
+    )
+    scorer.vocabulary = scorer.personal.vocabulary
     item = scorer.catalog[0].item_id
-    result = scorer.score([item], Profile.parse("age=young,height=low"))
-    assert result.silent == ("age=young",) and [e.label for e in result.evidence] == ["height=low"]
+    result = scorer.score([item], Profile.parse("age=young,height=low,skin_color=fair"))
+    assert result.silent == {"age=young": "describes people, no outfit is labelled with it", **silent}
+    assert [e.label for e in result.evidence] == ["height=low"]
     assert result.personal == scorer.score([item], "height=low").personal
+    assert "skin_color=fair says nothing: no training outfit carries it" in str(result.explain(swaps=0))
 
 
 @pytest.mark.parametrize(
-    "name", ["model.safetensors", "artifact.json", "label_graph.json", "features.npy", "items.parquet"]
+    "name",
+    ["model.safetensors", "artifact.json", "label_graph.json", "features.npy", "items.parquet", "familiarity.json"],
 )
 def test_a_damaged_or_missing_file_is_named(tiny_run, tmp_path, name):
     copy = tmp_path / "model"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fcn import Catalog, DataError, Item
-from seqllm.filters import allowed_rows
+from fcn.filters import allowed_rows
 
 CATALOG = Catalog.from_items(
     [
