@@ -57,12 +57,14 @@ def compose(result: OutfitResult, explanation: Explanation) -> tuple[Sheet, floa
 def _head(sheet: Sheet, result: OutfitResult, explanation: Explanation, y: float) -> float:
     """Score, and the two things it is made of."""
     said = [_words(label) for label in result.to_json()["profile"]]
-    who = f"For {', '.join(said)}" if said else "For nobody in particular"
+    who = f"For {', '.join(said)}" if said else "For nobody in particular: the average person"
     y = sheet.text(EDGE, y, who, BODY, WIDTH - 2 * EDGE, lines=3, colour=QUIET) + GAP
     number = _points(explanation.score)
     sheet.text(EDGE - 6, y - 10, number, BIG, bold=True)
     right = EDGE + sheet.measure(number, BIG, bold=True) + 14
     sheet.text(right, y - 10 + BIG - HEAD, "of 100", HEAD, colour=QUIET)
+    known = f"no stranger to the model than {explanation.familiarity:.0%} of known outfits"
+    end = _sure(sheet, explanation.sure, known, y + BIG + 24)
     x = EDGE + 430
     for name, value, mark in (
         ("hangs together", explanation.coherence, None),
@@ -70,10 +72,17 @@ def _head(sheet: Sheet, result: OutfitResult, explanation: Explanation, y: float
     ):
         sheet.text(x, y, name, BODY)
         sheet.text(WIDTH - EDGE, y, _points(value), BODY, bold=True, align="right")
-        sheet.bar(x, y + 50, WIDTH - EDGE - x, 18, value, GOOD if value >= 0.5 else BAD, mark)
+        sheet.bar(x, y + 50, WIDTH - EDGE - x, 18, value, GOOD if value >= 0.5 - VISIBLE else BAD, mark)
         y += 92
-    note = "line: the average outfit" if said else "nothing of the wearer is known"
-    return sheet.text(x, y - 6, note, SMALL, colour=QUIET)
+    note = "line: the average outfit"
+    return max(end, sheet.text(x, y - 6, note, SMALL, colour=QUIET))
+
+
+def _sure(sheet: Sheet, sure: bool, known: str, y: float) -> float:
+    """Whether the outfit is one the model can judge, beneath the number."""
+    word = "✓ sure" if sure else "? unsure, take it with care"
+    y = sheet.text(EDGE, y, word, SMALL, 400, bold=True, colour=GOOD if sure else BAD)
+    return sheet.text(EDGE, y, known, SMALL, 400, lines=2, colour=QUIET)
 
 
 def _pieces(result: OutfitResult, explanation: Explanation) -> list[Piece]:
@@ -166,8 +175,7 @@ def _labels(sheet: Sheet, explanation: Explanation, y: float) -> float:
         y = _label(sheet, label, y) + 14
     hidden = len(explanation.labels) - MOST_LABELS
     notes = [f"and {hidden} more that say less"] if hidden > 0 else []
-    if explanation.silent:
-        notes.append(f"says nothing about outfits: {', '.join(_words(label) for label in explanation.silent)}")
+    notes += [f"{_words(label)} says nothing: {reason}" for label, reason in explanation.silent.items()]
     for note in notes:
         y = sheet.text(EDGE, y, note, SMALL, WIDTH - 2 * EDGE, lines=2, colour=QUIET)
     return y

@@ -51,7 +51,7 @@ class Wardrobe:
     ):
         """features (N, D) and canonical ranks (N,) of the catalogue; outfits of pieces.
 
-        DataError for an unknown id, an unreadable picture, or an outfit without items.
+        DataError for an unknown id, an unreadable picture, a picture where the model reads none, or no items.
         """
         self.catalog, self.features, self.ranks = catalog, features, ranks
         foreign: list[tuple[Item, Image.Image | None]] = []
@@ -71,6 +71,9 @@ class Wardrobe:
                     names.append(piece)
                     continue
                 item, picture, name = _foreign(piece, place)
+                if picture is not None and encoder.image is None:
+                    remedy = "give an item id or an Item with a title, or train on a folder with pictures"
+                    raise DataError(Problem(name, None, None, None, "this model reads no pictures", remedy))
                 rows.append(len(self.catalog) + len(foreign))
                 names.append(name)
                 foreign.append((item, picture))

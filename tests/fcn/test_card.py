@@ -112,6 +112,16 @@ def test_polarity_is_said_in_words(scorer):
     assert "does not suit body figure triangle" in texts and "suits hair color black" in texts
 
 
+def test_it_says_how_sure_it_is_and_what_it_cannot_say(scorer):
+    result = scorer.score([scorer.catalog[0].item_id], "height=low")
+    silent = {"age=middle_aged": "no training outfit carries it"}
+    for sure, word in ((True, "✓ sure"), (False, "? unsure, take it with care")):
+        found = dataclasses.replace(result.explain(), sure=sure, familiarity=0.02, silent=silent)
+        texts = " ".join(text.get_text() for text in compose(result, found)[0].axes.texts)
+        assert word in texts and "than 2% of known outfits" in texts
+        assert "age middle aged says nothing: no training outfit carries it" in texts
+
+
 def test_pictures_that_did_not_come_along_become_tiles(tiny_run, tmp_path):
     moved = OutfitScorer.from_pretrained(tiny_run[0])
     for root in (None, tmp_path / "gone"):
