@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from tqdm.auto import tqdm
 
 from fcn import colour
 from fcn.catalog import Catalog
@@ -114,9 +115,12 @@ class ItemEncoder:
         image = self.image.fingerprint if self.image else "none"
         return f"{FORMAT}-{self.text.fingerprint}-{image}-{len(SLOTS)}"
 
-    def encode(self, catalog: Catalog, rows: Sequence[int] | None = None, progress: bool | None = None) -> np.ndarray:
+    def encode(
+        self, catalog: Catalog, rows: Sequence[int] | None = None, progress: tqdm | bool | None = None
+    ) -> np.ndarray:
         """Rows of a catalogue (all by default) -> float32 (n, dim).
 
+        progress: whether to show bars, by default where there is much to do, or a bar to move on picture by picture.
         DataError names the first picture that is missing or cannot be read.
         """
         rows = np.arange(len(catalog)) if rows is None else np.asarray(rows, np.int64)
@@ -125,7 +129,8 @@ class ItemEncoder:
         if self.image and pictures.any():
             paths = [catalog.image_path(row) for row in rows[pictures]]
             vectors = self.image.encode(paths, progress=progress)
-        return self._assemble(catalog.texts(rows), catalog.slots[rows], pictures, vectors, progress)
+        shown = False if isinstance(progress, tqdm) else progress
+        return self._assemble(catalog.texts(rows), catalog.slots[rows], pictures, vectors, shown)
 
     def _assemble(
         self,

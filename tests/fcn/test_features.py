@@ -2,6 +2,7 @@
 
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -157,7 +158,7 @@ def test_store_rebuilds_what_is_damaged(encoder, catalog, tmp_path, caplog, dama
 
 
 def test_store_survives_interruption(encoder, catalog, tmp_path, monkeypatch):
-    monkeypatch.setattr(feature_store, "PART", 5)
+    monkeypatch.setattr(feature_store, "SHARD", 5)
     store = FeatureStore(tmp_path, encoder)
     encode, calls = ItemEncoder.encode, []
 
@@ -170,11 +171,77 @@ def test_store_survives_interruption(encoder, catalog, tmp_path, monkeypatch):
     monkeypatch.setattr(ItemEncoder, "encode", stop_in_the_middle)
     with pytest.raises(KeyboardInterrupt):
         store.get(catalog)
-    (store.path / "000099.npy").write_bytes(b"half of a part without its note")
+    (store.path / "000099.npy").write_bytes(b"no file of ours")
     monkeypatch.setattr(ItemEncoder, "encode", encode)
     np.testing.assert_allclose(store.get(catalog), encoder.encode(catalog), atol=1e-5)
-    assert store.encoded == len(catalog) - 5  # the part that was complete is kept
+    assert store.encoded == len(catalog) - 5  # the shard that was complete is kept
     assert not list(store.path.glob(".*"))
+
+
+def test_store_holds_each_row_once_on_disk(encoder, catalog, tmp_path):
+    store = FeatureStore(tmp_path, encoder)
+    rows = store.get(catalog)
+    assert not list(store.path.glob("*.done.npy"))
+    assert sum(file.stat().st_size for file in store.path.iterdir()) < rows.nbytes + 16 * len(rows) + 1000
+
+
+def test_store_keeps_two_states_of_a_catalogue_and_other_catalogues(encoder, catalog, tmp_path):
+    store = FeatureStore(tmp_path, encoder)
+    other = catalog.take([1])
+    store.get(other)
+    for turn, new in enumerate((len(catalog) - 1, 2, 1, 1, 1)):  # one is in `other`; what is undone is still known
+        items = [catalog[i] for i in range(len(catalog))]
+        items[turn] = replace(items[turn], title=f"white shirt {turn}")
+        store.get(Catalog.from_items(items, catalog.root))
+        assert store.encoded == new
+    assert len(list(store.path.glob("*.json"))) == 3
+    store.get(other)
+    assert store.encoded == 0
+
+
+def test_store_encodes_equal_items_once(encoder, catalog, tmp_path):
+    items = [replace(catalog[i % 3], item_id=f"x{i}") for i in range(9)]
+    store = FeatureStore(tmp_path, encoder)
+    rows = store.get(Catalog.from_items(items, catalog.root))
+    assert store.encoded == 3 and feature_store.content_hashes(catalog).itemsize == 16
+    np.testing.assert_allclose(rows, encoder.encode(catalog, [0, 1, 2] * 3), atol=1e-5)
+
+
+def test_store_reads_a_file_again_only_when_it_was_touched(encoder, catalog, tmp_path, monkeypatch):
+    store = FeatureStore(tmp_path, encoder)
+    store.get(catalog)
+    read, plain = [], feature_store.sha256
+    monkeypatch.setattr(feature_store, "sha256", lambda path: read.append(path) or plain(path))
+    store.get(catalog)
+    assert not read
+    for file in store.path.glob("*.npy"):
+        os.utime(file, (1, 1))
+    store.get(catalog)
+    store.get(catalog)
+    assert len(read) == 1 and store.encoded == 0
+
+
+def test_store_shared_by_writers_at_the_same_time(encoder, catalog, tmp_path, monkeypatch):
+    """Six stores on one folder, two catalogues that share items: every item is encoded once, every answer is right."""
+    monkeypatch.setattr(feature_store, "SHARD", 3)
+    catalogs = [catalog, catalog.take(np.arange(len(catalog))[::-1][:8])] * 3
+    stores = [FeatureStore(tmp_path, encoder) for _ in catalogs]
+    with ThreadPoolExecutor(len(stores)) as pool:
+        found = list(pool.map(lambda pair: pair[0].get(pair[1], progress=False), zip(stores, catalogs, strict=True)))
+    for rows, one in zip(found, catalogs, strict=True):
+        np.testing.assert_allclose(rows, encoder.encode(one), atol=1e-5)
+    assert sum(store.encoded for store in stores) == len(catalog)
+
+
+def test_store_on_a_full_disk(encoder, catalog, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    store = FeatureStore(tmp_path, encoder)
+    with pytest.raises(ArtifactError, match="No space left.*make room"):
+        store.get(catalog)
+    assert not list(store.path.glob("*.npy"))
 
 
 def test_store_empty_catalogue(encoder, tmp_path):
