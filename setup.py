@@ -36,6 +36,7 @@ setup(
         "pandas>=2.2",
         "numpy>=1.26",
         "safetensors>=0.5",
+        "filelock>=3.12",
         "torchmetrics>=1.6",
         "networkx>=3.2",
         "tqdm>=4.66",
