@@ -139,7 +139,7 @@ class FeatureStore:
     def _copy_known(
         self, files: _Files, distinct: np.ndarray, first: np.ndarray, rows: np.ndarray, done: np.ndarray
     ) -> list[_Files]:
-        """Copy the rows other files hold. Returns those that are mostly (over half) rows of this catalogue."""
+        """Copy the rows other files hold. Returns the files that are states of this catalogue: over half the same."""
         alike = []
         for note in sorted(self.path.glob("*.hashes.npy")):
             other = _Files(self.path, note.name.removesuffix(".hashes.npy"))
@@ -153,7 +153,7 @@ class FeatureStore:
             hashes, ready, theirs = source
             place = np.searchsorted(distinct, hashes).clip(max=len(distinct) - 1)
             shared = distinct[place] == hashes
-            if shared.mean() > 0.5:
+            if shared.sum() > 0.5 * max(len(hashes), len(distinct)):
                 alike.append(other)
             at = np.flatnonzero(shared & ready)
             at = at[~done[first[place[at]]]]
