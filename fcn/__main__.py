@@ -2,6 +2,7 @@
 
     python -m fcn score     --model runs/fcn i00012 i00400 shoes.png --profile body_figure=triangle,height=low
     python -m fcn explain   --model runs/fcn i00012 i00400 i00077 --max-price 60 --out card.png
+    python -m fcn complete  --model runs/fcn i00012 i00400 --slot shoes --profile height=low --max-price 60
     python -m fcn embed     --model runs/fcn --data DIR --out outfits.npy
     python -m fcn check     DIR                               # names every problem of a data set folder
     python -m fcn integrity DIR                               # items, outfits and pictures in two splits
@@ -41,6 +42,16 @@ def parser() -> argparse.ArgumentParser:
             command.add_argument("--swaps", type=int, default=3, help="how many swaps (default %(default)s)")
             command.add_argument("--max-price", type=float, help="of a swap")
             command.add_argument("--out", type=Path, help="also draw a card, as .png, .pdf or .svg")
+    complete = commands.add_parser("complete", help="the items of the catalogue that finish an outfit best")
+    complete.add_argument("pieces", nargs="+", metavar="PIECE", help="item id or picture file")
+    complete.add_argument("--slot", action="append", help="which slot to fill (may come again; default: all missing)")
+    complete.add_argument("--profile", default="", help="group=value,group=value ...")
+    complete.add_argument("-k", type=int, default=5, help="how many items of each slot (default %(default)s)")
+    complete.add_argument("--category", action="append", help="only items of this category (may come again)")
+    complete.add_argument("--max-price", type=float, help="only items at most this dear")
+    complete.add_argument("--sold-out", action="store_true", help="also items that are not in stock")
+    complete.add_argument("--json", action="store_true", help="JSON instead of a table")
+    common(complete)
     embed = commands.add_parser("embed", help="embeddings of the pieces as one outfit, or of all outfits of --data")
     embed.add_argument("pieces", nargs="*", metavar="PIECE", help="item id or picture file")
     embed.add_argument("--out", type=Path, required=True, help=".npy file, float32 (outfits, D)")
@@ -82,7 +93,8 @@ def score(arguments: argparse.Namespace) -> None:
         return
     print(
         f"score      {result.score:.3f}\ncoherence  {result.coherence:.3f}\npersonal   {result.personal:.3f}"
-        "   (.5 is the average outfit)"
+        f"   (.5 is the average outfit)\n{'sure' if result.sure else 'UNSURE':10} {result.familiarity:.3f}"
+        "   of known outfits are at least as strange to the model"
     )
     for name, found in zip(result.items, result.slots, strict=True):
         if found.source == "predicted":
@@ -92,8 +104,8 @@ def score(arguments: argparse.Namespace) -> None:
             f"  {one.label:34} {'for' if one.effect > 0 else 'against':8} {one.effect:+.2f}  "
             f"p {one.probability:.2f}, on average {one.base_rate:.2f}"
         )
-    for label in result.silent:
-        print(f"  {label:34} says nothing about outfits")
+    for label, reason in result.silent.items():
+        print(f"  {label:34} says nothing: {reason}")
     print("labels, most likely first")
     for label, p in sorted(result.labels.items(), key=lambda pair: -pair[1])[:8]:
         print(f"  {label:34} {p:.2f}")
@@ -107,6 +119,24 @@ def explain(arguments: argparse.Namespace) -> None:
 
         draw_card(result, explanation, arguments.out)
     print(json.dumps(explanation.to_json(), indent=2, ensure_ascii=False) if arguments.json else explanation)
+
+
+def complete(arguments: argparse.Namespace) -> None:
+    filters = {"category": arguments.category, "max_price": arguments.max_price}
+    if arguments.sold_out:
+        filters["in_stock"] = None
+    scorer = load(arguments)
+    found = scorer.complete(arguments.pieces, arguments.slot, arguments.profile, arguments.k, filters)
+    if arguments.json:
+        answer = {slot: [one.to_json() for one in items] for slot, items in found.items()}
+        print(json.dumps(answer, indent=2, ensure_ascii=False))
+        return
+    for slot, items in found.items():
+        print(slot if items else f"{slot}: no item passes the filters")
+        for one in items:
+            price = "" if one.item.price is None else f", {one.item.price:.2f}"
+            scores = f"{one.score:.2f} = {one.coherence:.2f} x {one.personal:.2f}"
+            print(f"  {scores}  {one.item.item_id} {one.item.title}{price}")
 
 
 def embed(arguments: argparse.Namespace) -> None:
@@ -163,8 +193,8 @@ def split(arguments: argparse.Namespace) -> None:
 def main(argv: list[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     try:
-        commands = {"score": score, "explain": explain, "embed": embed, "check": check, "integrity": integrity,
-                    "split": split}  # fmt: skip
+        commands = {"score": score, "explain": explain, "complete": complete, "embed": embed, "check": check,
+                    "integrity": integrity, "split": split}  # fmt: skip
         return commands[arguments.command](arguments) or 0
     except DresswellError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -29,7 +29,7 @@ import pyarrow.compute as pc
 from scipy.optimize import minimize_scalar
 from scipy.stats import rankdata
 
-from fcn.calibration import columns_of_groups, fit_curve, held_out, sigmoid
+from fcn.calibration import LEAST, columns_of_groups, fit_curve, held_out, sigmoid
 from fcn.types import LabelVocabulary, Profile
 
 STEEPEST = 10.0
@@ -176,14 +176,15 @@ def silent_labels(
     vocabulary: LabelVocabulary, training_targets: np.ndarray, logits: np.ndarray, targets: np.ndarray
 ) -> dict[str, str]:
     """Outfit labels there is no evidence for, and why: never seen in training, or the validation outfits' (n, C) logits
-    tell the group no better than its base rates do (Brier score of held-out calibrated probabilities)."""
+    tell the group no better than its base rates do (Brier score of held-out calibrated probabilities; fewer than 100
+    outfits cannot show that)."""
     labels = vocabulary.outfit_labels
     training_targets, targets = np.asarray(training_targets, np.float64), np.asarray(targets, np.float64)
     seen = training_targets.any(0)
     silent = {label: "no training outfit carries it" for label, some in zip(labels, seen, strict=True) if not some}
     for group, columns in columns_of_groups(labels).items():
         columns = columns[seen[columns]]
-        if len(columns) == 0 or len(targets) < 2:
+        if len(columns) == 0 or len(targets) < LEAST:
             continue
         probability = held_out(fit_curve, logits[:, columns].astype(np.float64), targets[:, columns])
         learnt = np.square(probability - targets[:, columns]).mean()

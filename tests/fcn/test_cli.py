@@ -22,7 +22,7 @@ def test_score_as_json_and_as_table(scorer, model, pieces, capsys):
     assert data["score"] == scorer.score(pieces, "body_figure=triangle,height=low").score
     assert main(["score", *model, *pieces, "--profile", "body_figure=triangle"]) == 0
     out = capsys.readouterr().out
-    assert "coherence" in out and "body_figure=triangle" in out
+    assert "coherence" in out and "body_figure=triangle" in out and "of known outfits are at least as strange" in out
 
 
 def test_explain_with_card(model, pieces, capsys, tmp_path):
@@ -31,6 +31,24 @@ def test_explain_with_card(model, pieces, capsys, tmp_path):
     assert "without it" in capsys.readouterr().out and card.stat().st_size > 1000
     assert main(["explain", *model, *pieces, "--json"]) == 0
     assert "items" in json.loads(capsys.readouterr().out)
+
+
+def test_complete(scorer, model, pieces, capsys):
+    item = scorer.catalog[0].item_id
+    arguments = ["complete", *model, item, "--slot", "shoes", "--slot", "bag", "-k", "2", "--profile", "height=low"]
+    assert main([*arguments, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    expected = scorer.complete([item], ["shoes", "bag"], "height=low", k=2)
+    assert found == {slot: [json.loads(json.dumps(one.to_json())) for one in items] for slot, items in expected.items()}
+    assert main([*arguments, "--max-price", "0"]) == 0
+    assert capsys.readouterr().out == "shoes: no item passes the filters\nbag: no item passes the filters\n"
+    assert main(["complete", *model, *pieces, "--category", "no such thing"]) == 2
+    assert "no such category" in capsys.readouterr().err
+    assert main(["complete", *model, *pieces]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    missing = scorer.complete(pieces, k=5)
+    assert [line for line in lines if not line.startswith(" ")] == list(missing)
+    assert len(lines) == len(missing) + sum(map(len, missing.values()))
 
 
 def test_embed(scorer, model, pieces, tmp_path, capsys):

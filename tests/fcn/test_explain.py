@@ -36,6 +36,23 @@ def test_labels_strongest_first(result):
     assert len(effects) == 3 and effects == sorted(effects, reverse=True)
 
 
+def test_labels_are_left_out_one_by_one(scorer, outfit, result):
+    explanation = result.explain(swaps=0)
+    assert [gone.label for gone in explanation.without] == [evidence.label for evidence in explanation.labels]
+    for gone in explanation.without:
+        rest = scorer.score(outfit, ",".join(label for label in PROFILE.split(",") if label != gone.label))
+        assert gone.score == pytest.approx(rest.score - result.score, abs=1e-6)
+        assert gone.personal == pytest.approx(rest.personal - result.personal, abs=1e-6)
+    assert scorer.score(outfit).explain(swaps=0).without == ()
+
+
+def test_it_says_how_sure_it_is(result):
+    explanation = result.explain(swaps=0)
+    assert (explanation.familiarity, explanation.sure) == (result.familiarity, result.sure)
+    assert explanation.to_json()["sure"] is result.sure
+    assert f"{result.familiarity:.0%} of known outfits" in str(explanation)
+
+
 def test_swaps_are_the_best_of_all_candidates(scorer, outfit, result):
     catalog, place = scorer.catalog, 1
     swaps = result.explain(swaps=2, item=outfit[place]).swaps

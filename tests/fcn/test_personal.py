@@ -155,6 +155,7 @@ def test_no_evidence_is_found_out():
     noise[:, :2] = np.random.default_rng(2).normal(size=(600, 2)) * 3
     found = silent_labels(VOCABULARY, training, noise, targets)
     assert set(found) == {"body=triangle", "body=round", "hair=red"} and "no better" in found["body=round"]
+    assert set(silent_labels(VOCABULARY, training, noise[:99], targets[:99])) == {"hair=red"}  # too few to show it
 
 
 def test_numbers_that_do_not_fit_the_labels_are_refused():
