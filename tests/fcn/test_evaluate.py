@@ -91,3 +91,26 @@ def test_batches_of_questions_are_ranked_as_the_model_ranks_them_one_by_one(scor
         assert size == len(filled) and rank == pytest.approx(1 + (scores[1:] > scores[0]).sum(), abs=1)
     report = complementary_retrieval(score, outfits, questions=6)
     assert report["questions"] == 6 and report["median_rank"] == np.median(ranks)
+
+
+def test_the_report_of_a_training_holds_what_diagrams_and_promises_need(tiny_run, scorer, small_sample):
+    from fcn import DataFolder
+
+    folder, report = DataFolder.open(small_sample), tiny_run[1]
+    groups = [group.name for group in folder.vocabulary.groups if group.polarity is not None]
+    for split in ("val", "test"):
+        outfits = OutfitSet.from_folder(folder, split)
+        found = report["reliability"][split]
+        assert list(found) == [*groups, "all", "coherence", "personal"]
+        assert found["all"]["ece"] == pytest.approx(report[split]["ece"], abs=1e-6)
+        assert found["all"]["ece_raw"] == pytest.approx(report[split]["ece_raw"], abs=1e-6)
+        assert found["coherence"]["ece"] == pytest.approx(report[split]["coherence_ece"], abs=1e-6)
+        assert sum(found["all"]["counts"]) == outfits.targets.size
+        assert all(
+            len(part["edges"]) == len(part["counts"]) + 1 == len(part["observed"]) + 1 for part in found.values()
+        )
+        assert found["height"]["method"] == scorer.calibration.groups["height"].method
+        sure = [result.sure for result in scorer.score([list(o.item_ids) for o in folder.outfit_list(split)])]
+        assert report["unsure"][split] == pytest.approx(1 - np.mean(sure))
+    assert report["retrieval"]["test"]["questions"] > 0
+    assert report["silent_labels"] == scorer.personal.silent
