@@ -132,8 +132,8 @@ def _same_outfits(folder: DataFolder, people: list[Person], fitting: Fitting) ->
 def _why(result: OutfitResult) -> str:
     """The strongest two reasons for, and two against."""
     ordered = sorted(result.evidence, key=lambda e: -abs(e.effect))
-    up = [e for e in ordered if e.effect > 0.15][:2]
-    down = [e for e in ordered if e.effect < -0.15][:2]
+    up = [e for e in ordered if e.effect > 0.1][:2]
+    down = [e for e in ordered if e.effect < -0.1][:2]
     if result.personal < 0.5:
         up, down = up[:1], down
     else:
