@@ -35,6 +35,14 @@ def test_all_of_a_slot_ranked_as_the_scorer_scores_them_one_by_one(scorer, outfi
     assert scores == sorted(scores, reverse=True)
 
 
+def test_how_many_are_judged_at_once_changes_nothing(scorer, outfit, monkeypatch):
+    whole = scorer.complete(outfit, "shoes", PROFILE, k=1000)
+    monkeypatch.setattr("fcn.completion.CHUNK", 7)
+    parts = scorer.complete(outfit, "shoes", PROFILE, k=1000)
+    assert [one.item.item_id for one in parts] == [one.item.item_id for one in whole]
+    assert [one.score for one in parts] == pytest.approx([one.score for one in whole], abs=1e-6)
+
+
 def test_the_best_come_first_and_only_as_many_as_asked_for(scorer, outfit):
     every = scorer.complete(outfit, "shoes", PROFILE, k=1000)
     few = scorer.complete(outfit, "shoes", PROFILE, k=4, spread=False)
