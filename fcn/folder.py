@@ -305,13 +305,14 @@ def write_folder(
     items: pa.Table | Iterable[Item],
     outfits: pa.Table | Iterable[Outfit] | None = None,
     people: pa.Table | Mapping[str, Profile] | None = None,
-    interactions: pa.Table | Iterable[Mapping] | None = None,
+    interactions: pa.Table | pa.RecordBatchReader | Iterable[Mapping] | None = None,
     dialogues: Iterable[Mapping] | None = None,
     images_from: str | os.PathLike | None = None,
 ) -> DataFolder:
     """Write a data set folder, validate it, only then put it in the place of what was there.
 
-    info: dataset.json (`format` is filled in). images_from: the folder that the items' image paths are
+    info: dataset.json (`format` is filled in). interactions: a reader of record batches is written batch by batch,
+    so that the events are never in memory as text. images_from: the folder that the items' image paths are
     relative to; the pictures are copied. Returns the folder, opened. DataError, with nothing written, when a
     rule is broken or when `path` holds something that is not a data set folder.
     """
@@ -323,7 +324,8 @@ def write_folder(
         given[OUTFITS] = outfits if isinstance(outfits, pa.Table) else _outfits_table(outfits)
     if people is not None:
         given[PEOPLE] = people if isinstance(people, pa.Table) else _people_table(people)
-    if interactions is not None:
+    stream = interactions if isinstance(interactions, pa.RecordBatchReader) else None
+    if interactions is not None and stream is None:
         is_table = isinstance(interactions, pa.Table)
         given[INTERACTIONS] = (
             interactions if is_table else pa.Table.from_pylist(list(interactions), SCHEMAS[INTERACTIONS])
@@ -338,6 +340,8 @@ def write_folder(
         (new / INFO).write_text(json.dumps(info, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         for file, table in tables.items():
             pq.write_table(table, new / file)
+        if stream is not None:
+            _write_stream(stream, INTERACTIONS, new / INTERACTIONS)
         if dialogues is not None:
             with open(new / DIALOGUES, "w", encoding="utf-8") as handle:
                 handle.writelines(json.dumps(dialogue, ensure_ascii=False) + "\n" for dialogue in dialogues)
@@ -409,6 +413,19 @@ def _canonical(table: pa.Table, file: str, report: Report) -> pa.Table | None:
     if len(columns) < len(schema) or any(column is None for column in columns):
         return None
     return plain(pa.table(columns, schema.names), schema)
+
+
+def _write_stream(batches: pa.RecordBatchReader, file: str, path: Path) -> None:
+    """Write record batches as they come, one row group each."""
+    schema = _nullable(SCHEMAS[file])
+    # Parquet gives up on dictionaries of more than 1 MiB by default; ids of 64 characters reach that soon.
+    with pq.ParquetWriter(path, schema, dictionary_pagesize_limit=64 << 20) as writer:
+        for batch in batches:
+            report = Report()
+            table = _canonical(pa.Table.from_batches([batch]), file, report)
+            if report.problems:
+                raise DataError(report.problems)
+            writer.write_table(table)
 
 
 def _copy_images(items: pa.Table, source: Path, target: Path) -> None:

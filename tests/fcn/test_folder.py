@@ -268,3 +268,45 @@ def test_names_of_a_missing_folder_and_of_an_unknown_check(tmp_path):
         DataFolder.open(tmp_path / "nowhere")
     with pytest.raises(DataError, match="unknown check"):
         DataFolder.open(os.curdir, images="some")
+
+
+def stream_of(path, batches: int, rows: int):
+    """The events of the folder `path` as a reader of `batches` batches, ids as dictionaries of each batch."""
+    table = pq.read_table(path / "interactions.parquet")
+    for name in ("user_id", "item_id"):
+        table = table.set_column(table.column_names.index(name), name, table[name].dictionary_encode())
+    parts = [table.slice(start * rows, rows).combine_chunks().to_batches()[0] for start in range(batches)]
+    return pa.RecordBatchReader.from_batches(parts[0].schema, iter(parts))
+
+
+def test_events_may_come_as_a_stream_of_batches(toy_folder, tmp_path):
+    toy = DataFolder.open(toy_folder)
+    items = pq.read_table(toy_folder / "items.parquet")
+    items = items.set_column(items.column_names.index("image"), "image", pa.nulls(len(items), pa.string()))
+    people = {user: toy.profile(user) for user in toy.user_ids}
+    written = write_folder(tmp_path / "a", toy.info, items, people=people, interactions=stream_of(toy_folder, 3, 10))
+    assert pq.ParquetFile(tmp_path / "a" / "interactions.parquet").num_row_groups == 3
+    assert written.interactions.to_pylist() == toy.interactions.to_pylist()
+
+
+def test_a_stream_that_breaks_a_rule_or_breaks_off_leaves_nothing(toy_folder, tmp_path):
+    toy = DataFolder.open(toy_folder)
+    items = pq.read_table(toy_folder / "items.parquet")
+    items = items.set_column(items.column_names.index("image"), "image", pa.nulls(len(items), pa.string()))
+    good = list(stream_of(toy_folder, 3, 10))
+    lacking = good[0].drop_columns(["rating"])
+
+    def stopped():
+        yield good[0]
+        raise KeyboardInterrupt
+
+    backwards = pa.RecordBatchReader.from_batches(good[0].schema, [good[0], good[0]])
+    without = pa.RecordBatchReader.from_batches(lacking.schema, [lacking])
+    for stream, error, match in (
+        (backwards, DataError, "time goes backwards"),
+        (without, DataError, "rating: missing column"),
+        (pa.RecordBatchReader.from_batches(good[0].schema, stopped()), KeyboardInterrupt, None),
+    ):
+        with pytest.raises(error, match=match):
+            write_folder(tmp_path / "b" / "c", toy.info, items, interactions=stream)
+        assert not list((tmp_path / "b").iterdir())
