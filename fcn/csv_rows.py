@@ -15,13 +15,14 @@ class CsvRows:
     """The rows of a CSV file in UTF-8 with a header, as {field: text without outer blanks}.
 
     fields: columns that must be there. skip_bad: bad rows are counted in `rejected` by reason instead of raising.
+    delimiter: the character between two cells.
 
     While iterating and after, `rows` is the number of rows read, `line` the line the last one began on (from 1).
     Raises DataError for a missing file or column, and for the first bad row unless skip_bad.
     """
 
-    def __init__(self, path: str | Path, fields: tuple[str, ...], *, skip_bad: bool = False):
-        self.path, self.fields, self.skip_bad = Path(path), fields, skip_bad
+    def __init__(self, path: str | Path, fields: tuple[str, ...], *, skip_bad: bool = False, delimiter: str = ","):
+        self.path, self.fields, self.skip_bad, self.delimiter = Path(path), fields, skip_bad, delimiter
         self.rows, self.line = 0, 1
         self.rejected: Counter[str] = Counter()
         if not self.path.is_file():
@@ -30,7 +31,7 @@ class CsvRows:
     def __iter__(self) -> Iterator[dict[str, str]]:
         # what is not UTF-8 comes as half a surrogate pair, so that one bad row is one bad row
         with open(self.path, newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
-            lines = csv.reader(file, strict=True)
+            lines = csv.reader(file, strict=True, delimiter=self.delimiter)
             header = next(lines, [])
             for name in self.fields:
                 if name not in header:

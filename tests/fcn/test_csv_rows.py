@@ -70,3 +70,8 @@ def test_what_csv_writes_comes_back(tmp_path, cells):
     csv.writer(buffer).writerows([("a", "b"), *kept])
     rows = list(CsvRows(write(tmp_path, buffer.getvalue().encode()), ("a", "b")))
     assert rows == [{"a": a.strip(), "b": b.strip()} for a, b in kept]
+
+
+def test_another_delimiter(tmp_path):
+    path = write(tmp_path, b'id;words\n1;"a;b, c"\n')
+    assert list(CsvRows(path, ("id",), delimiter=";")) == [{"id": "1", "words": "a;b, c"}]
