@@ -185,7 +185,7 @@ class ImageEncoder:
     def normalise(self, pixels: torch.Tensor) -> torch.Tensor:
         """uint8 (n, 3, h, w) -> float32 on the model's device, with the mean and spread the model was trained on."""
         mean, std = (torch.tensor(self.data_config[key], device=self.device).view(3, 1, 1) for key in ("mean", "std"))
-        return (pixels.to(self.device, non_blocking=True).float() - mean * 255) / (std * 255)
+        return pixels.to(self.device, non_blocking=True).float().sub_(mean * 255).div_(std * 255)
 
     @torch.inference_mode()
     def forward(self, batch: torch.Tensor) -> torch.Tensor:
