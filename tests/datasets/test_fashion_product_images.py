@@ -201,7 +201,7 @@ def test_the_task_trains_on_pictures_alone(tmp_path):
     ImageEncoder(model, config).save_pretrained(tmp_path / "encoder")
     sizes = {"hidden": 16, "filters": 8, "pair_dim": 8, "gcn_hidden": 16}
     report = train(TrainOptions(
-        tmp_path / "data", tmp_path / "fcn", image_encoder=str(tmp_path / "encoder"), epochs=2, sizes=sizes,
+        tmp_path / "data", tmp_path / "fcn", image_encoder=str(tmp_path / "encoder"), epochs=15, sizes=sizes,
     ))  # fmt: skip
     assert report["test"]["map"] > report["prior"]["test"]["map"] + 0.1
     assert report["test"]["coherence_auc"] is None and report["test"]["fitb"] is None
