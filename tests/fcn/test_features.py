@@ -1,5 +1,6 @@
 """Item features and their cache."""
 
+import io
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -231,6 +232,23 @@ def test_store_shared_by_writers_at_the_same_time(encoder, catalog, tmp_path, mo
     for rows, one in zip(found, catalogs, strict=True):
         np.testing.assert_allclose(rows, encoder.encode(one), atol=1e-5)
     assert sum(store.encoded for store in stores) == len(catalog)
+
+
+def test_store_bar_counts_the_pictures_that_are_left(encoder, catalog, tmp_path, monkeypatch):
+    bars = []
+
+    class Bar(feature_store.tqdm):
+        def __init__(self, **options):
+            super().__init__(**options | {"disable": False, "file": io.StringIO()})
+            bars.append(self)
+
+    monkeypatch.setattr(feature_store, "tqdm", Bar)
+    monkeypatch.setattr(feature_store, "SHARD", 4)
+    FeatureStore(tmp_path, encoder).get(catalog.take(range(5)))
+    FeatureStore(tmp_path, encoder).get(catalog)
+    FeatureStore(tmp_path, ItemEncoder(encoder.text)).get(catalog)
+    assert [(bar.total, bar.n, bar.unit) for bar in bars] == [
+        (5, 5, "picture"), (6, 6, "picture"), (12, 12, "item")]  # fmt: skip
 
 
 def test_store_on_a_full_disk(encoder, catalog, tmp_path, monkeypatch):
