@@ -191,6 +191,14 @@ def test_image_unreadable_is_named(image, tmp_path):
         image.encode([drawn("bag", "red"), bad])
 
 
+def test_image_unreadable_in_a_later_batch_is_named(image, tmp_path):
+    """Later batches are decoded on another thread: the same error, no wait for what is left."""
+    bad = tmp_path / "broken.jpg"
+    bad.write_bytes(b"\xff\xd8\xff not a picture")
+    with pytest.raises(DataError, match="broken.jpg"):
+        image.encode([drawn("bag", "red")] * 5 + [bad] + [drawn("bag", "red")] * 20, batch_size=2)
+
+
 def test_image_saved_and_loaded(image, tmp_path):
     image.save_pretrained(tmp_path / "image")
     again = ImageEncoder.from_pretrained(tmp_path / "image")
