@@ -14,8 +14,9 @@ import argparse
 import sys
 from pathlib import Path
 
+from fcn.coherence import HEADS as COHERENCE
 from fcn.errors import DresswellError
-from fcn.ml_gcn import HEADS, LOSSES
+from fcn.label_heads import HEADS, LOSSES
 from fcn.train import TrainOptions, train
 
 
@@ -27,6 +28,9 @@ def parse() -> TrainOptions:
     parser.add_argument("--image-encoder", help="timm or CLIP-like model, by name, id or path")
     parser.add_argument("--head", choices=HEADS, default=TrainOptions.head, help="label head (default %(default)s)")
     parser.add_argument("--loss", choices=LOSSES, default=TrainOptions.loss, help="label loss (default %(default)s)")
+    parser.add_argument(
+        "--coherence", choices=COHERENCE, default=TrainOptions.coherence, help="coherence head (default %(default)s)"
+    )
     parser.add_argument("--tau", type=float, default=TrainOptions.tau, help="label graph threshold on P(j|i)")
     parser.add_argument("--p", type=float, default=TrainOptions.p, help="label graph weight of neighbours")
     parser.add_argument(
@@ -61,7 +65,7 @@ def main() -> int:
         if row:
             print(
                 f"{title:12}"
-                + "".join(f"{'-' if row[name] is None else format(row[name], '.3f'):>15}" for name in names)
+                + "".join(f"{'-' if row.get(name) is None else format(row[name], '.3f'):>15}" for name in names)
             )
     if report["made"]:
         print("the data are made, not real: these figures say nothing about real outfits")

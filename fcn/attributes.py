@@ -15,12 +15,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from fcn import colour
 from fcn.catalog import Catalog
 from fcn.encoders import AttributeHeads
 from fcn.image_training import describe_items
 from fcn.outfits import Modalities
 
 GAIN = 4.0  # brings the layer's outputs to about unit size
+COLOURFUL = ("colour", "color", "shade")  # a field of colours has one of these in its name
 
 
 class AttributeLayer(nn.Module):
@@ -35,11 +37,18 @@ class AttributeLayer(nn.Module):
         self.register_buffer("weight", torch.zeros(self.out_dim, in_dim))
         self.register_buffer("bias", torch.zeros(self.out_dim))
         self.register_buffer("centre", torch.zeros(self.out_dim))
+        self.register_buffer("palette", torch.zeros(self.out_dim, colour.DIM))  # colours the values name
 
     def probabilities(self, features: Tensor) -> Tensor:
         """(..., D) -> (..., K); within each field they sum to 1."""
         logits = features @ self.weight.T + self.bias
         return torch.cat([part.softmax(-1) for part in logits.split(self.sizes, -1)], -1) if self.sizes else logits
+
+    def colours(self, features: Tensor) -> Tensor:
+        """(..., D) -> (..., 5) expected colour (fcn.colour), for items whose text names none; zeros without fields of
+        colours."""
+        found = self.probabilities(features) @ self.palette
+        return found / found[..., 3:4].clamp(min=1e-6) * (found[..., 3:4] > 0.5)
 
     def forward(self, features: Tensor) -> Tensor:
         return GAIN * (self.probabilities(features) - self.centre)
@@ -59,5 +68,11 @@ def fit_attributes(catalog: Catalog, features: np.ndarray, rows: np.ndarray, mod
     layer = AttributeLayer(features.shape[1], [len(names) for names in values.values()])
     layer.weight.copy_(torch.from_numpy(heads.weight))
     layer.bias.copy_(torch.from_numpy(heads.bias))
+    names = [name if _colourful(field) else "" for field, some in values.items() for name in some]
+    layer.palette.copy_(torch.from_numpy(colour.colours_of(names)))
     layer.centre.copy_(layer.probabilities(whole.squeeze(1)).mean(0))
     return layer
+
+
+def _colourful(field: str) -> bool:
+    return any(word in field.lower() for word in COLOURFUL)

@@ -83,7 +83,8 @@ _DENIM = re.compile(rf"{_BEFORE}({_words(list(DENIMS))})(?![\w])")
 def colour_of(text: str) -> np.ndarray:
     """The first colour named in an `Item.text()`: float32 (5,), L, a and b / 100, 1, and 1 for a metal.
 
-    Zeros where none is named. The first, as the title comes before attributes and a garment's ground before its pattern. English words.
+    Zeros where none is named. The first, as a title comes before attributes and the ground before the pattern. English
+    words.
     """
     plain = "".join(c for c in unicodedata.normalize("NFKD", text.lower()) if not unicodedata.combining(c))
     colour = np.zeros(DIM, np.float32)

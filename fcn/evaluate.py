@@ -6,41 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from fcn.calibration import Calibration, columns_of_groups, sigmoid
+from fcn.cooccurrence import CoOccurrence
+from fcn.item_table import forward_rows
 from fcn.metrics import Reliability, auc, expected_calibration_error, fill_in_the_blank, label_metrics, reliability
 from fcn.model import FashionCognitiveNetwork
-from fcn.outfits import CoherenceTest, OutfitSet, canonical, gather
+from fcn.outfits import CoherenceTest, OutfitSet, canonical
 from fcn.personal import PersonalFit
 
 BATCH = 512
 CUTOFFS = (10, 30, 50)
-
-
-@torch.no_grad()
-def forward_rows(
-    model: FashionCognitiveNetwork, rows: np.ndarray, gather_rows: Callable[[np.ndarray], tuple[Tensor, Tensor]]
-) -> dict[str, np.ndarray]:
-    """The model's answers on padded (n, T) rows, batch by batch, without gradients.
-
-    gather_rows turns rows into features (n, T, D) in canonical order and a mask (n, T). Returns label_logits
-    (n, C), coherence_logits (n,) and embedding (n, D_outfit), float32.
-    """
-    model.eval()
-    device = next(model.parameters()).device
-    parts: dict[str, list[np.ndarray]] = {
-        "label_logits": [np.zeros((0, len(model.settings.labels)), np.float32)],
-        "coherence_logits": [np.zeros(0, np.float32)],
-        "embedding": [np.zeros((0, model.out_dim), np.float32)],
-    }
-    for start in range(0, len(rows), BATCH):
-        features, mask = gather_rows(rows[start : start + BATCH])
-        answer = model(features.to(device), mask.to(device))
-        for name, values in parts.items():
-            values.append(answer[name].float().cpu().numpy())
-    return {name: np.concatenate(values) for name, values in parts.items()}
 
 
 @dataclass(frozen=True)
@@ -52,24 +28,36 @@ class Answers:
     real: np.ndarray  # coherence logits of the real outfits
     corrupted: np.ndarray
     questions: np.ndarray  # (q, 4) coherence logits, truth first
+    lengths: tuple[np.ndarray, np.ndarray, np.ndarray]  # numbers of items of real, corrupted and asked outfits
 
     @classmethod
     def collect(
-        cls, model: FashionCognitiveNetwork, outfits: OutfitSet, features: np.ndarray, test: CoherenceTest
+        cls,
+        model: FashionCognitiveNetwork,
+        outfits: OutfitSet,
+        features: np.ndarray,
+        test: CoherenceTest,
+        cooccurrence: CoOccurrence | None = None,
+        settle: bool = False,
     ) -> Answers:
-        def answer(rows: np.ndarray) -> dict[str, np.ndarray]:
-            return forward_rows(model, rows, lambda some: gather(features, some))
+        """settle: first set what each coherence expert has to say (fcn.coherence.Mixture) by these very answers."""
 
-        real = answer(outfits.rows)
-        corrupted = answer(test.corrupted)["coherence_logits"]
+        def answer(rows: np.ndarray) -> dict[str, np.ndarray]:
+            names = ("label_logits", "experts")
+            return forward_rows(model, rows, features.__getitem__, names=names, cooccurrence=cooccurrence)
+
         count, candidates, size = test.questions.shape
-        asked = answer(test.questions.reshape(-1, size))["coherence_logits"]
+        found = [answer(rows) for rows in (outfits.rows, test.corrupted, test.questions.reshape(-1, size))]
+        real, corrupted, asked = (one["experts"] for one in found)
+        asked = asked.reshape(count, candidates, asked.shape[1])
+        if settle:
+            model.settle(real, corrupted, asked)
+        rows = outfits.rows, test.corrupted, test.questions[:, 0]
         return cls(
-            real["label_logits"],
+            found[0]["label_logits"],
             outfits.targets,
-            real["coherence_logits"],
-            corrupted,
-            asked.reshape(count, candidates),
+            *(model.mix(experts) for experts in (real, corrupted, asked)),
+            tuple((some >= 0).sum(1) for some in rows),
         )
 
     def coherence(self) -> tuple[np.ndarray, np.ndarray]:
@@ -80,20 +68,39 @@ class Answers:
         )
 
     def metrics(self, calibration: Calibration, labels: list[str]) -> dict[str, float]:
-        """map, cf1, of1, of1_top3, ece (calibrated), ece_raw, coherence_auc, coherence_ece, fitb."""
-        result = label_metrics(self.label_logits, self.targets)
-        result["ece_raw"] = result["ece"]
-        result["ece"] = calibration.error(labels, self.label_logits, self.targets)
+        """map, cf1, of1, of1_top3, ece (calibrated), ece_raw (without labels left out), coherence_auc, coherence_ece,
+        fitb."""
+        result = {}
+        if labels:
+            result = label_metrics(self.label_logits, self.targets)
+            result["ece_raw"] = result["ece"]
+            result["ece"] = calibration.error(labels, self.label_logits, self.targets)
         logits, targets = self.coherence()
         result["coherence_auc"] = auc(logits, targets)
         result["coherence_ece"] = expected_calibration_error(calibration.coherence_probability(logits), targets)
         result["fitb"] = fill_in_the_blank(self.questions)
         return result
 
+    def by_length(self) -> dict[str, dict[str, float]]:
+        """Number of items -> outfits, coherence_auc, questions and fitb of the outfits that have so many."""
+        real, corrupted, asked = self.lengths
+        result = {}
+        for length in np.unique(real):
+            own, others, questions = self.real[real == length], self.corrupted[corrupted == length], asked == length
+            targets = np.concatenate([np.ones(len(own)), np.zeros(len(others))])
+            result[str(length)] = {
+                "outfits": len(own),
+                "coherence_auc": auc(np.concatenate([own, others]), targets),
+                "questions": int(questions.sum()),
+                "fitb": fill_in_the_blank(self.questions[questions]),
+            }
+        return result
+
     def reliability(
         self, calibration: Calibration, labels: list[str], personal: PersonalFit, seed: int
     ) -> dict[str, dict]:
-        """What a reliability diagram shows of each label group, of "all" labels, of "coherence" and of "personal".
+        """What a reliability diagram shows of each label group, of "all" labels, of "coherence" and of "personal";
+        without labels of "coherence" only.
 
         Of each: ece, ece_raw and method (not for "personal"), and edges, counts, stated, observed as in
         fcn.metrics.Reliability, of the calibrated probabilities.
@@ -103,7 +110,8 @@ class Answers:
             group: (self.label_logits[:, at], probability[:, at], self.targets[:, at], calibration.groups[group].method)
             for group, at in columns_of_groups(labels).items()
         }
-        parts["all"] = (self.label_logits, probability, self.targets, None)
+        if labels:
+            parts["all"] = (self.label_logits, probability, self.targets, None)
         logits, real = self.coherence()
         parts["coherence"] = (logits, calibration.coherence_probability(logits), real, calibration.coherence.method)
         found = {}
@@ -113,6 +121,8 @@ class Answers:
                 "ece_raw": reliability(sigmoid(raw), targets).error,
                 **_as_json(reliability(calibrated, targets)),
             }
+        if not labels:
+            return found
         excess, share = personal.judged(probability, self.targets, seed)
         found["personal"] = _as_json(reliability(sigmoid(personal.slope * excess), share))
         return found
@@ -123,20 +133,21 @@ def _as_json(found: Reliability) -> dict:
 
 
 def validate(
-    model: FashionCognitiveNetwork, outfits: OutfitSet, features: np.ndarray, test: CoherenceTest
+    model: FashionCognitiveNetwork,
+    outfits: OutfitSet,
+    features: np.ndarray,
+    test: CoherenceTest,
+    cooccurrence: CoOccurrence | None = None,
 ) -> dict[str, float]:
-    """What early stopping looks at after each epoch: `score`, the mean of mAP and coherence AUC."""
-    answers = Answers.collect(model, outfits, features, test)
-    labels = label_metrics(answers.label_logits, answers.targets)
-    coherence = auc(*answers.coherence())
-    score = float(np.nanmean([labels["map"], coherence])) if not np.isnan([labels["map"], coherence]).all() else 0.0
-    return {
-        "map": labels["map"],
-        "of1": labels["of1"],
-        "coherence_auc": coherence,
-        "fitb": fill_in_the_blank(answers.questions),
-        "score": score,
-    }
+    """What early stopping looks at after each epoch: `score`, the mean of mAP and coherence AUC; without labels, of
+    coherence AUC and fill-in-the-blank. Settles what each coherence expert has to say."""
+    answers = Answers.collect(model, outfits, features, test, cooccurrence, settle=True)
+    found = {"coherence_auc": auc(*answers.coherence()), "fitb": fill_in_the_blank(answers.questions)}
+    if model.settings.labels:
+        labels = label_metrics(answers.label_logits, answers.targets)
+        found = {"map": labels["map"], "of1": labels["of1"]} | found
+    parts = [found[name] for name in (("map", "coherence_auc") if "map" in found else ("coherence_auc", "fitb"))]
+    return found | {"score": 0.0 if np.isnan(parts).all() else float(np.nanmean(parts))}
 
 
 def hidden_item_ranks(
@@ -206,6 +217,13 @@ def complementary_retrieval(
     return retrieval_metrics(*hidden_item_ranks(score, outfits, pool, **limits))
 
 
-def coherence_of(model: FashionCognitiveNetwork, features: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+def coherence_of(
+    model: FashionCognitiveNetwork, features: np.ndarray, cooccurrence: CoOccurrence | None = None
+) -> Callable[[np.ndarray], np.ndarray]:
     """The model's coherence logits as a function of padded (n, T) catalogue rows in canonical order."""
-    return lambda rows: forward_rows(model, rows, lambda some: gather(features, some))["coherence_logits"]
+
+    def score(rows: np.ndarray) -> np.ndarray:
+        name = "coherence_logits"
+        return forward_rows(model, rows, features.__getitem__, names=(name,), cooccurrence=cooccurrence)[name]
+
+    return score

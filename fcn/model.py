@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from fcn import coherence, colour
 from fcn.attributes import AttributeLayer
 from fcn.label_graph import LabelGraph
-from fcn.ml_gcn import HEADS, LinearHead, MLGCNHead, label_loss
-from fcn.outfit_encoder import OutfitEncoder
+from fcn.label_heads import HEADS, LinearHead, label_loss
+from fcn.label_query import QueryHead
+from fcn.ml_gcn import MLGCNHead
+from fcn.outfit_encoder import OutfitEncoder, table_rows, with_padding
 
 MATCHING_GAIN = 0.4
 
@@ -26,10 +30,13 @@ class FCNConfig:
     slots: tuple[int, int] = (0, 0)  # first and last + 1 column of the slot, one-hot
     head: str = "ml-gcn"
     loss: str = "bce"
+    coherence: str = "match"
+    colour: tuple[int, int] = (0, 0)  # first and last + 1 column of the colour the text names
+    evidence: int = 0  # numbers that co-occurrence gives for each pair of items
     hidden: int = 192
     filters: int = 128
     widths: tuple[int, ...] = (1, 2, 3, 4)
-    pair_dim: int = 96
+    pair_dim: int = 64
     gcn_hidden: int = 256
     dropout: float = 0.0
     label_dropout: float = 0.5  # of what the label head sees
@@ -46,6 +53,7 @@ class FCNConfig:
                 "labels": tuple(data["labels"]),
                 "attributes": tuple(data["attributes"]),
                 "slots": tuple(data["slots"]),
+                "colour": tuple(data["colour"]),
                 "widths": tuple(data["widths"]),
             }
         )
@@ -56,7 +64,8 @@ class PairEncoder(nn.Module):
     pair.
 
     Whether two garments go together is a matter of the two of them, near or far in the outfit; convolutions
-    over neighbours see only some pairs.
+    over neighbours see only some pairs. What the first layer takes of a + b is linear in each item, and so belongs
+    to the items (`items`).
     """
 
     def __init__(self, hidden: int, pair_dim: int, dropout: float):
@@ -64,26 +73,35 @@ class PairEncoder(nn.Module):
         self.left = nn.Linear(hidden, pair_dim)
         self.right = nn.Linear(hidden, pair_dim)
         self.mix = nn.Sequential(
-            nn.Linear(3 * pair_dim, 2 * pair_dim),
+            nn.Linear(3 * pair_dim, pair_dim),
             nn.GELU(),
             nn.Dropout(dropout),
-            nn.Linear(2 * pair_dim, pair_dim),
+            nn.Linear(pair_dim, pair_dim),
             nn.ReLU(),
         )
-        self.out_dim = 2 * pair_dim
+        self.pair_dim, self.out_dim = pair_dim, 2 * pair_dim
 
-    def forward(self, items: Tensor, mask: Tensor) -> Tensor:
-        size = items.shape[1]
-        first, second = torch.triu_indices(size, size, offset=1, device=items.device)
-        if len(first) == 0:  # a single position has no pair
-            return items.new_zeros(len(items), self.out_dim)
+    def items(self, items: Tensor) -> tuple[Tensor, Tensor]:
+        """(M, hidden) projected items -> (M, 3 * pair_dim) twice: as the earlier and as the later of a pair, and what
+        the first layer makes of it."""
+        linear = self.mix[0].weight[:, 2 * self.pair_dim :]
         left, right = self.left(items), self.right(items)
-        a, b = left[:, first], right[:, second]
-        pairs = self.mix(torch.cat([a * b, (a - b).abs(), a + b], -1))
-        valid = (mask[:, first] & mask[:, second]).unsqueeze(-1)
-        pairs = pairs * valid
-        mean = pairs.sum(1) / valid.sum(1).clamp(min=1)
-        return torch.cat([mean, pairs.amax(1)], 1)
+        return torch.cat([left, F.linear(left, linear, self.mix[0].bias)], 1), torch.cat([right, right @ linear.T], 1)
+
+    def outfits(self, items: tuple[Tensor, Tensor], rows: Tensor, mask: Tensor) -> Tensor:
+        """Tables of `items` and (B, T) rows of them, true in the mask (B, T) -> (B, out_dim)."""
+        size = rows.shape[1]
+        first, second = torch.triu_indices(size, size, offset=1, device=rows.device)
+        if len(first) == 0:  # a single position has no pair
+            return items[0].new_zeros(len(rows), self.out_dim)
+        valid = mask[:, first] & mask[:, second]
+        left, right = items[0][rows[:, first][valid]], items[1][rows[:, second][valid]]
+        a, b = left[:, : self.pair_dim], right[:, : self.pair_dim]
+        together = F.linear(torch.cat([a * b, (a - b).abs()], 1), self.mix[0].weight[:, : 2 * self.pair_dim])
+        mixed = self.mix[1:](together + left[:, self.pair_dim :] + right[:, self.pair_dim :])
+        pairs = mixed.new_zeros(*valid.shape, self.pair_dim)
+        pairs[valid] = mixed
+        return torch.cat([pairs.sum(1) / valid.sum(1, keepdim=True).clamp(min=1), pairs.amax(1)], 1)
 
 
 class Matching(nn.Module):
@@ -96,14 +114,18 @@ class Matching(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(attributes, attributes))
 
-    def forward(self, attributes: Tensor, mask: Tensor) -> Tensor:
-        """(B, T, K), (B, T) -> (B,)."""
-        items = attributes * mask.unsqueeze(-1)
-        total, count = items.sum(1), mask.sum(1).clamp(min=2)
+    def items(self, attributes: Tensor) -> Tensor:
+        """(M, K) -> (M, K + 1): the attributes, and a_i^T M a_i."""
+        same = ((attributes @ self.weight) * attributes).sum(1, keepdim=True)
+        return torch.cat([attributes, same], 1)
+
+    def outfits(self, items: Tensor, rows: Tensor, lengths: Tensor) -> Tensor:
+        """(M + 1, K + 1) table with a last row of zeros, (B, T) rows of it -> (B,)."""
+        total, same = F.embedding_bag(rows, items, mode="sum").split([len(self.weight), 1], 1)
         # all pairs at once: the sum over i, j of a_i^T M a_j, less i = j
         every = ((total @ self.weight) * total).sum(1)
-        same = ((items @ self.weight) * items).sum((1, 2))
-        return MATCHING_GAIN * (every - same) / (count * (count - 1))
+        count = lengths.clamp(min=2)
+        return MATCHING_GAIN * (every - same.squeeze(1)) / (count * (count - 1))
 
 
 class WideLayer(nn.Module):
@@ -121,8 +143,9 @@ class WideLayer(nn.Module):
         """(B, T, K) attributes, (B, T, S) one-hot slots, (B, T) mask -> (B, S * K)."""
         return torch.einsum("btk,bts->bsk", attributes, slots * mask.unsqueeze(-1)).flatten(1)
 
-    def forward(self, attributes: Tensor, slots: Tensor, mask: Tensor) -> Tensor:
-        return self.sums(attributes, slots, mask) @ self.weight
+    def items(self, attributes: Tensor, slots: Tensor) -> Tensor:
+        """(M, K) attributes, (M, S) one-hot slots -> (M, C): what each item adds to the label logits."""
+        return torch.einsum("mk,ms->msk", attributes, slots).flatten(1) @ self.weight
 
 
 class FashionCognitiveNetwork(nn.Module):
@@ -136,8 +159,10 @@ class FashionCognitiveNetwork(nn.Module):
 
     def __init__(self, config: FCNConfig, graph: LabelGraph | None = None, phrases: Tensor | None = None):
         """graph and phrases (C, d) are needed by the "ml-gcn" head; when a state dict follows, shapes are
-        enough."""
+        enough. Without labels there is no label head."""
         super().__init__()
+        if config.coherence not in coherence.HEADS:
+            raise ValueError(f"coherence must be one of {coherence.HEADS}, got {config.coherence!r}")
         if config.head not in HEADS:
             raise ValueError(f"head must be one of {HEADS}, got {config.head!r}")
         self.settings = config  # not `config`: the Trainer would write into it
@@ -149,25 +174,113 @@ class FashionCognitiveNetwork(nn.Module):
         self.pairs = PairEncoder(config.hidden, config.pair_dim, config.dropout)
         self.out_dim = self.encoder.out_dim + self.pairs.out_dim
         self.dropout, self.label_dropout = nn.Dropout(config.dropout), nn.Dropout(config.label_dropout)
-        if config.head == "ml-gcn":
+        if not config.labels:
+            self.head = None
+        elif config.head == "ml-gcn":
             if graph is None or phrases is None:
                 raise ValueError('head "ml-gcn" needs the label graph and the labels\' phrase embeddings')
             self.head = MLGCNHead(self.out_dim, phrases, graph.edge_index, graph.edge_weight, config.gcn_hidden)
         else:
             self.head = LinearHead(self.out_dim, len(config.labels))
-        self.matching = Matching(self.attributes.out_dim)
-        self.coherence = nn.Sequential(
-            nn.Linear(self.out_dim, config.hidden),
-            nn.GELU(),
-            nn.Dropout(config.dropout),
-            nn.Linear(config.hidden, 1),
-        )
+        slots = config.slots[1] - config.slots[0]
+        if config.coherence == "match":
+            self.matching = Matching(self.attributes.out_dim)
+            self.coherence = coherence.classifier(self.out_dim, config.hidden, config.dropout)
+            experts = {}
+            if config.colour[1] > config.colour[0]:
+                experts["colours"] = coherence.PairExpert(slots)
+            if config.evidence:
+                experts["evidence"] = coherence.PairExpert(slots, self.attributes.out_dim, config.evidence)
+            self.experts = nn.ModuleDict(experts)
+            self.mixture = coherence.Mixture(1 + len(experts))
+        elif config.coherence == "pooled":
+            self.coherence = coherence.PooledHead(in_dim)
+        elif config.coherence == "conv":
+            sizes = config.hidden, config.filters, config.widths, config.dropout
+            self.coherence = coherence.ConvHead(in_dim, *sizes)
+        else:
+            self.coherence = coherence.SetTransformerHead(in_dim, config.hidden, config.filters, config.dropout)
         self.label_loss = label_loss(config.loss)
 
-    def embed(self, attributes: Tensor, features: Tensor, mask: Tensor) -> Tensor:
-        """(B, T, K) attributes and (B, T, D) features -> (B, out_dim) outfit embeddings."""
-        items = self.encoder.items(torch.cat([attributes, features * self.scale], -1), mask)
-        return torch.cat([self.encoder.pool(items, mask), self.pairs(items, mask)], 1)
+    def items(self, features: Tensor) -> dict[str, Tensor]:
+        """The items' half: (M, D) features -> what the outfits' half reads of each item, (M, ...) each.
+
+        Nothing of it depends on the outfit: a catalogue's is computed once.
+        """
+        attributes = self.attributes(features)
+        inputs = torch.cat([attributes, features * self.scale], -1)
+        slots = features[:, slice(*self.settings.slots)]
+        items = self.encoder.project(inputs)
+        left, right = self.pairs.items(items)
+        tables = {
+            "taps": self.encoder.taps(items),
+            "left": left,
+            "right": right,
+            "wide": self.wide.items(attributes, slots),
+        }
+        if self.settings.coherence != "match":
+            return tables | {"coherence": self.coherence.items(inputs)}
+        colours = self.colours(features)
+        tables |= {name: expert.items(colours, slots, attributes) for name, expert in self.experts.items()}
+        return tables | {"matching": self.matching.items(attributes)}
+
+    def colours(self, features: Tensor) -> Tensor:
+        """(M, D) -> (M, 5) colours (fcn.colour): the one the text names, else what the attributes make likely."""
+        said = features[:, slice(*self.settings.colour)]
+        if said.shape[1] == 0:
+            return features.new_zeros(len(features), colour.DIM)
+        return torch.where(said[:, 3:4] > 0, said, self.attributes.colours(features))
+
+    def outfits(self, items: dict[str, Tensor], rows: Tensor, evidence: Tensor | None = None) -> dict[str, Tensor]:
+        """The outfits' half: tables of M items with a last row of zeros, and (B, T) rows of them, items first, in
+        canonical order, padded with M. evidence (B, P, F): what co-occurrence says on the pairs of items, if anything.
+
+        Returns label_logits (B, C), coherence_logits (B,), embedding (B, out_dim) and experts (B, E), the logits that
+        coherence_logits mixes.
+        """
+        mask = rows < len(items["taps"]) - 1
+        lengths = mask.sum(1)
+        outfits = self.encoder.pool(items["taps"], rows, lengths)
+        pairs = self.pairs.outfits((items["left"], items["right"]), rows, mask)
+        embedding = torch.cat([outfits, pairs], 1)
+        wide = F.embedding_bag(rows, items["wide"], mode="sum")
+        if self.settings.coherence == "match":
+            matching = self.matching.outfits(items["matching"], rows, lengths)
+            logits = [self.coherence(self.dropout(embedding)).squeeze(-1) + matching]
+            logits += [expert.outfits(items[name], rows, mask, evidence) for name, expert in self.experts.items()]
+            experts = torch.stack(logits, 1)
+            judged = self.mixture(experts)
+        else:
+            judged = self.coherence.outfits(items["coherence"], rows, mask)
+            experts = judged.unsqueeze(1)
+        return {
+            "label_logits": wide if self.head is None else self.head(self.label_dropout(embedding)) + wide,
+            "coherence_logits": judged,
+            "experts": experts,
+            "embedding": embedding,
+        }
+
+    @property
+    def experts_count(self) -> int:
+        return len(self.mixture.weight) if self.settings.coherence == "match" else 1
+
+    def settle(self, real: np.ndarray, corrupted: np.ndarray, questions: np.ndarray) -> None:
+        """Set what each coherence expert has to say by their logits on validation outfits; see Mixture.fit."""
+        if self.settings.coherence == "match":
+            self.mixture.fit(real, corrupted, questions)
+
+    def say(self) -> dict[str, float]:
+        """The weight of each expert of the head "match"."""
+        if self.settings.coherence != "match":
+            return {}
+        return dict(zip(("outfit", *self.experts), self.mixture.weight.tolist(), strict=True))
+
+    @torch.no_grad()
+    def mix(self, experts: np.ndarray) -> np.ndarray:
+        """Coherence logits of (..., E) experts' logits."""
+        if self.settings.coherence != "match":
+            return experts[..., 0]
+        return self.mixture(torch.from_numpy(experts).to(self.mixture.weight)).cpu().numpy()
 
     def slot_sums(self, features: Tensor, mask: Tensor) -> Tensor:
         """(B, T, D) features -> (B, S * K), what the wide layer is linear in."""
@@ -177,37 +290,32 @@ class FashionCognitiveNetwork(nn.Module):
         self,
         features: Tensor,
         mask: Tensor,
+        evidence: Tensor | None = None,
         labels: Tensor | None = None,
         label_mask: Tensor | None = None,
         coherent: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Logits and, with targets, the loss.
 
-        features (B, T, D) float; mask (B, T) bool. labels (B, C) 0/1, read where label_mask (B,) is true:
-        an outfit with a swapped item has no known labels. coherent (B,) 1 for a real outfit, 0 for a
-        corrupted one.
-        Returns label_logits (B, C), coherence_logits (B,), embedding (B, out_dim) and, with targets, loss.
+        features (B, T, D) float; mask (B, T) bool; evidence: see `outfits`. labels (B, C) 0/1, read where
+        label_mask (B,) is true: an outfit with a swapped item has no known labels. coherent (B,) 1 for a real outfit,
+        0 for a corrupted one; each expert learns by itself.
+        Returns what `outfits` does and, with targets, loss.
         """
-        attributes = self.attributes(features)
-        embedding = self.embed(attributes, features, mask)
-        wide = self.wide(attributes, features[..., slice(*self.settings.slots)], mask)
-        result = {
-            "label_logits": self.head(self.label_dropout(embedding)) + wide,
-            "coherence_logits": self.coherence(self.dropout(embedding)).squeeze(-1) + self.matching(attributes, mask),
-            "embedding": embedding,
-        }
+        items, rows = self.items(features[mask]), table_rows(mask)
+        result = self.outfits({name: with_padding(table) for name, table in items.items()}, rows, evidence)
         losses = []
-        if labels is not None:
+        if labels is not None and self.head is not None:
             known = slice(None) if label_mask is None else label_mask
             logits = result["label_logits"][known]
             if len(logits):
                 # per label, so that the two losses stay in balance whatever the number of labels
                 losses.append(self.label_loss(logits, labels[known]) / labels.shape[1])
         if coherent is not None:
-            losses.append(
-                self.settings.coherence_weight
-                * F.binary_cross_entropy_with_logits(result["coherence_logits"], coherent)
-            )
+            experts = result["experts"]
+            target = coherent.unsqueeze(1).expand_as(experts)
+            each = F.binary_cross_entropy_with_logits(experts, target, reduction="none").mean(0)
+            losses.append(self.settings.coherence_weight * each.sum())
         if losses:
             result["loss"] = torch.stack(losses).sum()
         return result
@@ -215,4 +323,5 @@ class FashionCognitiveNetwork(nn.Module):
     @torch.no_grad()
     def start_at_prior(self, prevalence: Tensor) -> None:
         """Set the label biases to the training log-odds, so that training starts from the base rates."""
-        self.head.bias.copy_(torch.logit(prevalence.clamp(1e-3, 1 - 1e-3)))
+        if self.head is not None:
+            self.head.bias.copy_(torch.logit(prevalence.clamp(1e-3, 1 - 1e-3)))

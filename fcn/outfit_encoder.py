@@ -30,6 +30,9 @@ class OutfitEncoder(nn.Module):
     Items must stand first and padding last (`mask` true for items). A window of width w counts when it
     starts at an item and lies within the outfit; an outfit shorter than w has one window, filled up with
     zeros.
+
+    A convolution is linear: its value in a window is the sum of w taps, one per item, W_k h_t+k. The taps are an
+    item's own (`taps`), so a catalogue's are computed once, and an outfit (`pool`) costs sums and maxima only.
     """
 
     def __init__(
@@ -43,28 +46,43 @@ class OutfitEncoder(nn.Module):
         super().__init__()
         if not widths or min(widths) < 1:
             raise ValueError(f"widths must be positive whole numbers, got {tuple(widths)}")
-        self.widths = tuple(widths)
+        self.widths, self.filters = tuple(widths), filters
         self.project = nn.Sequential(nn.Linear(in_dim, hidden), nn.LayerNorm(hidden), nn.GELU(), nn.Dropout(dropout))
         self.convolutions = nn.ModuleList(nn.Conv1d(hidden, filters, w) for w in self.widths)
         self.out_dim = filters * len(self.widths)
 
-    def items(self, features: Tensor, mask: Tensor) -> Tensor:
-        """(B, T, D) -> (B, T, hidden) projected items; padding is zero."""
-        return self.project(features) * mask.unsqueeze(-1)
+    def taps(self, items: Tensor) -> Tensor:
+        """(M, hidden) projected items -> (M, sum(widths) * filters): what each adds at each place of each window."""
+        weight = torch.cat([convolution.weight.permute(2, 0, 1).flatten(0, 1) for convolution in self.convolutions])
+        return items @ weight.T
 
-    def pool(self, items: Tensor, mask: Tensor) -> Tensor:
-        """(B, T, hidden) projected items -> (B, out_dim). An outfit without items gives zeros."""
-        x = items.transpose(1, 2)
-        lengths = mask.sum(1)
-        pooled = []
+    def pool(self, taps: Tensor, rows: Tensor, lengths: Tensor) -> Tensor:
+        """(M + 1, sum(widths) * filters) taps, the last row zero, and (B, T) rows of it, items first, padded with M
+        -> (B, out_dim). An outfit without items gives zeros."""
+        table, each = taps.reshape(-1, self.filters), sum(self.widths)
+        rows = F.pad(rows, (0, max(0, max(self.widths) - rows.shape[1])), value=len(taps) - 1)
+        pooled, first = [], 0
         for width, convolution in zip(self.widths, self.convolutions, strict=True):
-            y = F.relu(convolution(F.pad(x, (0, width - 1))))  # (B, F, T): one window starting at each position
-            starts = torch.arange(y.shape[-1], device=y.device)
-            # windows that would reach into padding are left out, save the only one of a short outfit
-            valid = starts < (lengths - width + 1).clamp(min=1).unsqueeze(1)
-            valid = valid & mask
-            pooled.append((y * valid.unsqueeze(1)).amax(-1))  # y >= 0, so a masked window never wins
-        return torch.cat(pooled, dim=1)
+            offsets = torch.arange(width, device=rows.device)
+            starts = torch.arange(rows.shape[1] - width + 1, device=rows.device)
+            # a window that would reach into padding repeats the last whole one, which leaves the maximum as it is
+            starts = torch.minimum(starts, (lengths - width).clamp(min=0).unsqueeze(1))
+            windows = rows.gather(1, (starts.unsqueeze(-1) + offsets).flatten(1)).view(-1, width)
+            sums = F.embedding_bag(windows * each + (first + offsets), table, mode="sum")
+            pooled.append(F.relu(sums.view(len(rows), -1, self.filters).amax(1) + convolution.bias))
+            first += width
+        return torch.cat(pooled, 1) * (lengths > 0).unsqueeze(1)
 
     def forward(self, features: Tensor, mask: Tensor) -> Tensor:
-        return self.pool(self.items(features, mask), mask)
+        return self.pool(with_padding(self.taps(self.project(features[mask]))), table_rows(mask), mask.sum(1))
+
+
+def table_rows(mask: Tensor) -> Tensor:
+    """(B, T) bool -> (B, T) rows of a table of its M true places, in order; M in the padding."""
+    places = mask.flatten().cumsum(0)
+    return torch.where(mask, places.view_as(mask) - 1, places[-1:] if len(places) else 0)
+
+
+def with_padding(table: Tensor) -> Tensor:
+    """(M, D) -> (M + 1, D): a last row of zeros, which stands for padding."""
+    return F.pad(table, (0, 0, 0, 1))

@@ -8,7 +8,7 @@ from the same split's items) are drawn afresh for training and fixed by a seed f
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 import torch
 
 from fcn.catalog import Catalog
+from fcn.cooccurrence import CoOccurrence
 from fcn.folder import DataFolder
 from fcn.types import LabelVocabulary
 
@@ -51,6 +52,15 @@ def gather(features: np.ndarray, padded: np.ndarray) -> tuple[torch.Tensor, torc
     batch = np.zeros((*padded.shape, features.shape[1]), dtype=np.float32)
     batch[mask] = features[padded[mask]]
     return torch.from_numpy(batch), torch.from_numpy(mask)
+
+
+def network_inputs(
+    features: np.ndarray, padded: np.ndarray, cooccurrence: CoOccurrence | None, part: np.ndarray | None = None
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
+    """What the network reads of padded (n, T) canonical rows: features, mask and, where there is co-occurrence, the
+    evidence on pairs of items (n, P, F). part (n,): see CoOccurrence.pairs."""
+    evidence = None if cooccurrence is None else torch.from_numpy(cooccurrence.pairs(padded, part))
+    return *gather(features, padded), evidence
 
 
 @dataclass(frozen=True)
@@ -159,13 +169,14 @@ class Modalities:
     """Where picture and text stand in an item's features, so that training can hide either.
 
     flags: two columns, has a picture and has a text. bare: (categories, text columns) what remains of the text
-    of an item of which only the category is known.
+    of an item of which only the category is known. colour: what the text names.
     """
 
     image: slice
     text: slice
     flags: slice
     bare: np.ndarray
+    colour: slice = field(default_factory=lambda: slice(0, 0))
 
     def hide_image(self, features: torch.Tensor, rows: torch.Tensor) -> None:
         """Clear the pictures of the outfits `rows` of (B, T, D) features, in place."""
@@ -177,6 +188,7 @@ class Modalities:
         known = categories[rows]
         bare = torch.from_numpy(self.bare)[known.clamp(min=0)] * (known >= 0).unsqueeze(-1)
         features[rows, :, self.text] = bare
+        features[rows, :, self.colour] = 0.0
         features[rows, :, self.flags.start + 1] = (bare != 0).any(-1).float()
 
 
@@ -196,6 +208,8 @@ class OutfitDataset(torch.utils.data.Dataset):
 class TrainingCollator:
     """Indices -> a batch of real outfits followed by corrupted ones.
 
+    Corrupted outfits take their items from outfits of the same fold, as those of validation and test take them from
+    their own split, and the evidence on pairs is counted in the other folds (fcn.cooccurrence).
     Item dropout removes items at random, down to single ones, so that partial outfits get sensible answers;
     modality dropout clears all pictures or all texts of an outfit, so that pictures alone work. All
     randomness comes from torch's generator, whose state checkpoints keep.
@@ -206,45 +220,61 @@ class TrainingCollator:
         outfits: OutfitSet,
         features: np.ndarray,
         modalities: Modalities,
+        cooccurrence: CoOccurrence | None = None,
+        folds: np.ndarray | None = None,
         corruptions: int = 2,
         item_dropout: float = 0.15,
         image_dropout: float = 0.1,
         text_dropout: float = 0.1,
     ):
         self.outfits, self.features, self.modalities = outfits, features, modalities
-        self.corruptor = Corruptor(outfits.items(), outfits.categories)
+        self.cooccurrence = cooccurrence
+        self.folds = np.zeros(len(outfits), np.int64) if folds is None else folds
+        rows = [outfits.rows[self.folds == fold] for fold in range(self.folds.max(initial=-1) + 1)]
+        self.corruptors = [Corruptor(np.unique(some[some >= 0]), outfits.categories) for some in rows]
         self.corruptions, self.item_dropout = corruptions, item_dropout
         self.image_dropout, self.text_dropout = image_dropout, text_dropout
 
     def __call__(self, indices: list[int]) -> dict[str, torch.Tensor]:
         rng = np.random.default_rng(int(torch.randint(2**62, ()).item()))
         index = np.asarray(indices)
-        real = self.outfits.rows[index]
-        rows, keep, coherent = (
+        real, fold = self.outfits.rows[index], self.folds[index]
+        rows, keep, coherent, folds = (
             [real],
             [self.kept(real, np.zeros_like(real, dtype=bool), rng)],
             [np.ones(len(real))],
+            [fold],
         )
         for _ in range(self.corruptions):
-            corrupted, changed = self.corruptor.corrupt(real, rng)
+            corrupted, changed = self.corrupt(real, fold, rng)
             some = changed.any(1)
             rows.append(corrupted[some])
+            folds.append(fold[some])
             keep.append(self.kept(corrupted[some], changed[some], rng))
             coherent.append(np.zeros(int(some.sum())))
         padded = np.where(np.concatenate(keep), np.concatenate(rows), -1)
         padded = canonical(padded, self.outfits.ranks)
         padded = padded[:, : int((padded >= 0).sum(1).max())]
-        features, mask = gather(self.features, padded)
+        features, mask, evidence = network_inputs(self.features, padded, self.cooccurrence, np.concatenate(folds))
         self.drop_modalities(features, padded, rng)
         labels = np.zeros((len(padded), self.outfits.targets.shape[1]), dtype=np.float32)
         labels[: len(real)] = self.outfits.targets[index]
-        return {
+        found = {} if evidence is None else {"evidence": evidence}
+        return found | {
             "features": features,
             "mask": mask,
             "labels": torch.from_numpy(labels),
             "label_mask": torch.arange(len(padded)) < len(real),
             "coherent": torch.from_numpy(np.concatenate(coherent).astype(np.float32)),
         }
+
+    def corrupt(self, rows: np.ndarray, folds: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Corruptor.corrupt of (n, T) rows, each with the items of its fold (n,)."""
+        corrupted, changed = rows.copy(), np.zeros(rows.shape, dtype=bool)
+        for fold in np.unique(folds):
+            some = folds == fold
+            corrupted[some], changed[some] = self.corruptors[fold].corrupt(rows[some], rng)
+        return corrupted, changed
 
     def kept(self, padded: np.ndarray, changed: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """(n, T) bool: items that stay. A share item_dropout of outfits loses a random number of items.

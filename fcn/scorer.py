@@ -7,21 +7,25 @@ print(result.score, result.coherence, result.personal, result.explain())
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
+from fcn import bulk
 from fcn.artifacts import load_artifact
+from fcn.bulk import Scores
 from fcn.calibration import Calibration, sigmoid
 from fcn.catalog import Catalog
+from fcn.cooccurrence import CoOccurrence
 from fcn.errors import ArtifactError
-from fcn.evaluate import forward_rows
 from fcn.familiarity import UNSURE, Familiarity
 from fcn.features import FeatureStore, ItemEncoder
 from fcn.folder import DataFolder
+from fcn.item_table import ItemTable, forward_rows, item_bytes
 from fcn.label_graph import LabelGraph
 from fcn.model import FashionCognitiveNetwork, FCNConfig
 from fcn.outfits import canonical_ranks, pad
@@ -34,6 +38,8 @@ if TYPE_CHECKING:
     from fcn.explain import Explanation
 
 KIND = "fcn"
+TABLE_BYTES = 256 << 20
+LEAST_USE = 0.5  # items scored at once, as a share of the catalogue, from which on a table of all items pays
 
 
 @dataclass(frozen=True)
@@ -105,7 +111,13 @@ class OutfitResult:
 
 
 class OutfitScorer:
-    """A trained network with its item encoder, label vocabulary, calibration, personal fit and catalogue."""
+    """A trained network with its item encoder, label vocabulary, calibration, personal fit and catalogue.
+
+    table_bytes: memory for what the network keeps of each catalogue item (6 KB) once many outfits are scored; a
+    catalogue that does not fit in is computed batch by batch, several times slower.
+    """
+
+    table_bytes = TABLE_BYTES
 
     def __init__(
         self,
@@ -116,14 +128,17 @@ class OutfitScorer:
         familiarity: Familiarity,
         catalog: Catalog,
         features: np.ndarray,
+        cooccurrence: CoOccurrence | None = None,
         path: Path | None = None,
     ):
+        """cooccurrence: of the catalogue's items, for a network that reads evidence."""
         self.model = model.eval()
         self.encoder, self.calibration, self.personal, self.familiarity = encoder, calibration, personal, familiarity
         self.vocabulary, self.base_rates = personal.vocabulary, personal.base_rates
         self.path = path
         self.labels = self.vocabulary.outfit_labels
-        self._attach(catalog, features)
+        self._known, self._evidence_of = catalog, cooccurrence
+        self.attach(catalog, features)
 
     @classmethod
     def from_pretrained(cls, path: str | Path) -> OutfitScorer:
@@ -142,9 +157,11 @@ class OutfitScorer:
             personal = PersonalFit.from_json(artifact.config["personal"], vocabulary, artifact.config["base_rates"])
             encoder = ItemEncoder.from_pretrained(artifact.path / "item_encoder")
             familiarity = Familiarity.load(artifact.path, encoder.slices)
+            cooccurrence = CoOccurrence.load(artifact.path, len(catalog)) if config.evidence else None
         except (KeyError, TypeError, ValueError, RuntimeError, OSError) as error:
             raise ArtifactError(f"{path}: its parts do not fit together ({error}); train the model again") from error
-        return cls(model, encoder, calibration, personal, familiarity, catalog, features, artifact.path)
+        model.to("cuda" if torch.cuda.is_available() else "cpu")
+        return cls(model, encoder, calibration, personal, familiarity, catalog, features, cooccurrence, artifact.path)
 
     def use(self, data: DataFolder | str | Path, cache_dir: str | Path | None = None) -> OutfitScorer:
         """Attach another data set folder's catalogue; its items are encoded once and cached. Returns self.
@@ -153,10 +170,10 @@ class OutfitScorer:
         """
         folder = data if isinstance(data, DataFolder) else DataFolder.open(data)
         cache = Path(cache_dir) if cache_dir is not None else Path(self.path or ".") / "cache" / "features"
-        self._attach(folder.catalog, FeatureStore(cache, self.encoder).get(folder.catalog))
-        return self
+        return self.attach(folder.catalog, FeatureStore(cache, self.encoder).get(folder.catalog))
 
-    def _attach(self, catalog: Catalog, features: np.ndarray) -> None:
+    def attach(self, catalog: Catalog, features: np.ndarray) -> OutfitScorer:
+        """Attach another catalogue with its features (N, D), which may be memory-mapped. Returns self."""
         if features.shape != (len(catalog), self.model.settings.in_dim):
             raise ArtifactError(
                 f"{len(catalog)} items need features of shape ({len(catalog)}, "
@@ -164,6 +181,11 @@ class OutfitScorer:
             )
         self.catalog, self.features, self.ranks = catalog, features, canonical_ranks(catalog)
         self._strangeness = np.full(len(catalog), np.nan)  # of catalogue items, found when first asked for
+        self._table: ItemTable | None = None  # of the whole catalogue, made when first worth it
+        self.cooccurrence = self._evidence_of
+        if self.cooccurrence is not None and catalog is not self._known:
+            self.cooccurrence = self.cooccurrence.attach(self._known.ids, catalog)
+        return self
 
     def score(
         self,
@@ -209,6 +231,16 @@ class OutfitScorer:
         ]
         return results if many else results[0]
 
+    def score_rows(self, rows: np.ndarray, profile: Profile | str | None = None) -> Scores:
+        """Scores of many outfits at once: (n, T) catalogue rows, padded with -1, any order; see fcn.bulk."""
+        return bulk.score_rows(self, rows, self._profile(profile))
+
+    def score_many(
+        self, outfits: Iterable[Sequence[str]], profile: Profile | str | None = None
+    ) -> Iterator[Scores]:
+        """Scores of any number of outfits (lists of item ids), a batch at a time, in bounded memory; see fcn.bulk."""
+        return bulk.score_many(self, outfits, self._profile(profile))
+
     def complete(
         self,
         outfit: Sequence[Piece] | Outfit,
@@ -233,7 +265,7 @@ class OutfitScorer:
     def embed(self, outfits: Sequence[Sequence[Piece]]) -> np.ndarray:
         """Outfit embeddings, float32 (n, D_outfit)."""
         wardrobe = self.wardrobe([pieces_of(o) for o in outfits])
-        return self._forward(wardrobe, pad(wardrobe.rows))["embedding"]
+        return self._forward(wardrobe, pad(wardrobe.rows), "embedding")["embedding"]
 
     def wardrobe(self, outfits: Sequence[tuple[Piece, ...]]) -> Wardrobe:
         """The scorer's catalogue with the outfits' foreign pieces added."""
@@ -241,7 +273,7 @@ class OutfitScorer:
 
     def judge(self, wardrobe: Wardrobe, rows: np.ndarray, profile: Profile) -> Judgement:
         """Scores of padded (n, T) rows of a wardrobe, any order."""
-        answer = self._forward(wardrobe, rows)
+        answer = self._forward(wardrobe, rows, "label_logits", "coherence_logits")
         labels = self.calibration.label_probability(self.labels, answer["label_logits"])
         coherence = self.calibration.coherence_probability(answer["coherence_logits"])
         effects = (labels - self.base_rates) * self.personal.weights(profile)
@@ -266,8 +298,13 @@ class OutfitScorer:
         ends = np.cumsum([len(outfit) for outfit in wardrobe.rows])[:-1]
         return [self.familiarity.of_outfit(strange[at], shown[at]) for at in np.split(place.ravel(), ends)]
 
-    def _forward(self, wardrobe: Wardrobe, rows: np.ndarray) -> dict[str, np.ndarray]:
-        return forward_rows(self.model, rows, wardrobe.gather)
+    def _forward(self, wardrobe: Wardrobe, rows: np.ndarray, *names: str) -> dict[str, np.ndarray]:
+        worth = self._table is None and rows.size >= len(self.catalog) * LEAST_USE
+        if worth and len(self.catalog) * item_bytes(self.model) <= self.table_bytes:
+            self._table = ItemTable(self.model, self.features.__getitem__, np.arange(len(self.catalog)))
+        table = None if wardrobe.foreign else self._table
+        rows = wardrobe.ordered(rows)
+        return forward_rows(self.model, rows, wardrobe.features_of, names, self.cooccurrence, table)
 
     def _profile(self, profile: Profile | str | None) -> Profile:
         profile = Profile.parse(profile) if isinstance(profile, str) else profile or Profile()

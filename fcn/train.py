@@ -20,6 +20,7 @@ import torch
 from fcn.artifacts import save_artifact, write_json
 from fcn.attributes import fit_attributes
 from fcn.calibration import Calibration
+from fcn.cooccurrence import FEATURES, CoOccurrence, folds_of
 from fcn.drawings import draw_curves, draw_label_graph, draw_reliability
 from fcn.encoders import ImageEncoder, TextEncoder, build_image_encoder, build_text_encoder, fit_heads
 from fcn.errors import DataError, Problem
@@ -51,6 +52,7 @@ class TrainOptions:
     image_encoder: str | None = None
     head: str = "ml-gcn"
     loss: str = "bce"
+    coherence: str = "match"
     tau: float = 0.4
     p: float = 0.25
     wiring: str = "joint"
@@ -75,22 +77,11 @@ class Splits:
 
     @classmethod
     def read(cls, folder: DataFolder) -> Splits:
-        """DataError when the folder has no outfits, no training or no validation outfits, or no outfit
-        label."""
+        """DataError when the folder has no outfits, or no training or no validation outfits. Where no label group has a
+        polarity, `targets` have no columns."""
         remedy = "a folder to train on has outfits.parquet with outfits in split train and val"
         if folder.outfits is None:
             raise DataError(Problem("outfits.parquet", None, None, None, "missing", remedy))
-        if not folder.vocabulary.outfit_labels:
-            raise DataError(
-                Problem(
-                    "dataset.json",
-                    None,
-                    "label_groups",
-                    None,
-                    "no group has a polarity",
-                    'give at least one group the polarity "suits" or "unsuits"',
-                )
-            )
         splits = cls(*(OutfitSet.from_folder(folder, name) for name in ("train", "val", "test")))
         for part in (splits.train, splits.val):
             if len(part) == 0:
@@ -132,13 +123,16 @@ def train(options: TrainOptions) -> dict:
     print(f"items encoded: {features.shape[1]} features each, {encoded:.0f} s so far", flush=True)
 
     labels = folder.vocabulary.outfit_labels
+    if not labels:
+        print("no label group has a polarity: coherence alone is learnt", flush=True)
     graph = LabelGraph.from_labels(labels, splits.train.targets, options.tau, options.p, options.wiring)
     phrases = torch.from_numpy(encoder.text.encode([folder.vocabulary.phrase(label) for label in labels]))
     set_seed(options.seed)
     known = splits.train.items()
     hide = modalities(encoder, folder)
     layer = fit_attributes(folder.catalog, features, known, hide)
-    slots = encoder.slices["slot"]
+    slots, colour = encoder.slices["slot"], encoder.slices["colour"]
+    sizes = {"colour": (colour.start, colour.stop), "evidence": FEATURES, **options.sizes}
     config = FCNConfig(
         features.shape[1],
         tuple(labels),
@@ -146,22 +140,29 @@ def train(options: TrainOptions) -> dict:
         (slots.start, slots.stop),
         options.head,
         options.loss,
-        **options.sizes,
+        options.coherence,
+        **sizes,
     )
+    folds = folds_of(splits.train.rows, options.seed)
+    cooccurrence = crossed = None
+    if config.coherence == "match" and config.evidence:
+        cooccurrence = CoOccurrence.fit(splits.train.rows, len(folder.catalog))
+        crossed = CoOccurrence.fit(splits.train.rows, len(folder.catalog), folds)
     model = FashionCognitiveNetwork(config, graph, phrases)
     model.attributes.load_state_dict(layer.state_dict())
     model.scale.copy_(feature_scale(features, encoder, known))
     prevalence = (splits.train.targets.sum(0) + 1.0) / (len(splits.train) + 2.0)
     model.start_at_prior(torch.from_numpy(prevalence).float())
-    fit_wide(model, splits, features, options.seed)
+    if labels:
+        fit_wide(model, splits, features, options.seed)
 
     questions = {part.split: CoherenceTest.make(part, options.seed) for part in (splits.val, splits.test)}
     history = fit(
         model,
         OutfitDataset(splits.train),
-        lambda m: validate(m, splits.val, features, questions["val"]),
+        lambda m: validate(m, splits.val, features, questions["val"], cooccurrence),
         out=out,
-        collate=TrainingCollator(splits.train, features, hide),
+        collate=TrainingCollator(splits.train, features, hide, crossed, folds),
         epochs=options.epochs,
         batch_size=options.batch_size,
         lr=options.lr,
@@ -181,7 +182,7 @@ def train(options: TrainOptions) -> dict:
         },
     )
 
-    answers = Answers.collect(model, splits.val, features, questions["val"])
+    answers = Answers.collect(model, splits.val, features, questions["val"], cooccurrence)
     calibration = Calibration.fit(labels, answers.label_logits, answers.targets, *answers.coherence())
     personal = PersonalFit.fit(
         folder.vocabulary,
@@ -201,6 +202,8 @@ def train(options: TrainOptions) -> dict:
         "seconds": {"encoding": round(encoded, 1), "total": round(time.perf_counter() - started, 1)},
         "best_epoch": history.best.get("epoch"),
         "prior": {},
+        "by_length": {},
+        "experts": model.say(),
         "label_links": graph.links(),
         "absent_labels": {},
         "silent_labels": personal.silent,
@@ -212,24 +215,24 @@ def train(options: TrainOptions) -> dict:
         if len(part) == 0:
             report[part.split] = None
             continue
-        answers = Answers.collect(model, part, features, questions[part.split])
+        answers = Answers.collect(model, part, features, questions[part.split], cooccurrence)
         report[part.split] = answers.metrics(calibration, labels)
+        report["by_length"][part.split] = answers.by_length()
         prior = np.repeat(np.log(prevalence / (1 - prevalence))[None], len(part), 0)
-        report["prior"][part.split] = label_metrics(prior, part.targets) | {
-            "coherence_auc": 0.5,
-            "fitb": 0.25,
-        }
+        chance = {"coherence_auc": 0.5, "fitb": 0.25}
+        report["prior"][part.split] = (label_metrics(prior, part.targets) if labels else {}) | chance
         report["absent_labels"][part.split] = absent_labels(part.targets, labels)
         report["reliability"][part.split] = answers.reliability(calibration, labels, personal, options.seed)
         report["unsure"][part.split] = float((familiarity.of_rows(features, part.rows) < UNSURE).mean())
     if len(splits.test):
-        score = coherence_of(model, features)
+        score = coherence_of(model, features, cooccurrence)
         report["retrieval"]["test"] = complementary_retrieval(
             score, splits.test, most=MOST_COMPLETIONS, seed=options.seed
         )
     report = without_nan(report)
     together = conditional(splits.train.targets)
-    save(out, model, graph, together, encoder, folder, features, calibration, personal, familiarity, report, history)
+    parts = calibration, personal, familiarity, cooccurrence
+    save(out, model, graph, together, encoder, folder, features, *parts, report, history)
     return report
 
 
@@ -304,7 +307,8 @@ def fit_wide(model: FashionCognitiveNetwork, splits: Splits, features: np.ndarra
 def modalities(encoder: ItemEncoder, folder: DataFolder) -> Modalities:
     """What training may hide of an item. Without its text, a picture's category is still told from its look."""
     columns, names = encoder.slices, folder.catalog.categories[1]
-    return Modalities(columns["image"], columns["text"], columns["flags"], encoder.text.encode(names))
+    bare = encoder.text.encode(names)
+    return Modalities(columns["image"], columns["text"], columns["flags"], bare, columns["colour"])
 
 
 def feature_scale(features: np.ndarray, encoder: ItemEncoder, rows: np.ndarray) -> torch.Tensor:
@@ -328,11 +332,12 @@ def save(
     calibration: Calibration,
     personal: PersonalFit,
     familiarity: Familiarity,
+    cooccurrence: CoOccurrence | None,
     report: dict,
     history: History,
 ) -> None:
-    """Write the artifact: network, graph, item encoder, catalogue with features, calibration, report and
-    drawings."""
+    """Write the artifact: network, graph, item encoder, catalogue with features, co-occurrence, calibration, report
+    and drawings."""
 
     def write_files(folder_path: Path) -> None:
         encoder.save_pretrained(folder_path / "item_encoder")
@@ -340,10 +345,13 @@ def save(
         np.save(folder_path / "features.npy", np.asarray(features))
         graph.save(folder_path / "label_graph.json")
         familiarity.save(folder_path)
+        if cooccurrence is not None:
+            cooccurrence.save(folder_path)
         write_json(folder_path / "metrics.json", report)
         write_json(folder_path / "history.json", without_nan({"rows": history.rows, "best": history.best}))
         draw_curves(history.rows, folder_path / "curves.png", history.best.get("epoch"))
-        draw_label_graph(graph, together, folder_path / "label_graph.png")
+        if graph.labels:
+            draw_label_graph(graph, together, folder_path / "label_graph.png")
         split = "test" if "test" in report["reliability"] else "val"
         draw_reliability(report["reliability"][split], folder_path / "reliability.png", f"outfits of {split}")
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
 
 from fcn.catalog import Catalog
@@ -120,15 +119,17 @@ class Wardrobe:
     def title(self, row: int) -> str:
         return self.item(row).title
 
-    def gather(self, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-        """Padded (n, T) rows, any order -> features (n, T, D) in canonical order, mask (n, T)."""
-        rows = canonical(rows, self.ranks)
-        mask = rows >= 0
-        batch = np.zeros((*rows.shape, self.features.shape[1]), dtype=np.float32)
-        own, other = mask & (rows < len(self.catalog)), rows >= len(self.catalog)
-        batch[own] = self.features[rows[own]]
-        batch[other] = self.extra[rows[other] - len(self.catalog)]
-        return torch.from_numpy(batch), torch.from_numpy(mask)
+    def ordered(self, rows: np.ndarray) -> np.ndarray:
+        """Padded (n, T) rows, any order -> the same in canonical order."""
+        return canonical(rows, self.ranks)
+
+    def features_of(self, rows: np.ndarray) -> np.ndarray:
+        """(m,) rows -> (m, D)."""
+        found = np.empty((len(rows), self.features.shape[1]), np.float32)
+        own = rows < len(self.catalog)
+        found[own] = self.features[rows[own]]
+        found[~own] = self.extra[rows[~own] - len(self.catalog)]
+        return found
 
     def _foreign_ranks(self, slots: np.ndarray, keys: list[str]) -> np.ndarray:
         """Ranks between the catalogue's own: where (slot, key) would stand if it were a row of the

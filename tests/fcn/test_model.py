@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from fcn.label_graph import LabelGraph
-from fcn.model import MATCHING_GAIN, FashionCognitiveNetwork, FCNConfig, Matching
+from fcn.model import MATCHING_GAIN, FashionCognitiveNetwork, FCNConfig, Matching, PairEncoder
+from fcn.outfit_encoder import with_padding
 
 LABELS = ("g=a", "g=b", "h=c")
 SIZES = {"hidden": 8, "filters": 4, "pair_dim": 4, "gcn_hidden": 8, "dropout": 0.0, "label_dropout": 0.0}
@@ -101,7 +102,37 @@ def test_matching_is_the_mean_over_pairs():
     layer, items = Matching(5), torch.randn(2, 3, 5)
     torch.nn.init.normal_(layer.weight)
     pairs = [items[0, i] @ layer.weight @ items[0, j] for i in range(3) for j in range(3) if i != j]
-    mask = torch.tensor([[True] * 3, [True, False, False]])
-    found = layer(items, mask)
+    table = with_padding(layer.items(items.flatten(0, 1)))
+    found = layer.outfits(table, torch.tensor([[0, 1, 2], [3, 6, 6]]), torch.tensor([3, 1]))
     torch.testing.assert_close(found[0], MATCHING_GAIN * torch.stack(pairs).mean(), atol=1e-5, rtol=1e-4)
     assert abs(found[1]) < 1e-5  # a single item has no pair
+
+
+def test_pairs_are_the_mean_and_the_worst_of_a_network_on_products_differences_and_sums():
+    torch.manual_seed(0)
+    encoder = PairEncoder(8, 4, 0.0)
+    items = torch.randn(3, 8)
+    left, right = encoder.left(items), encoder.right(items)
+    pairs = torch.stack(
+        [
+            encoder.mix(torch.cat([left[i] * right[j], (left[i] - right[j]).abs(), left[i] + right[j]]))
+            for i, j in ((0, 1), (0, 2), (1, 2))
+        ]
+    )
+    rows, mask = torch.tensor([[0, 1, 2, 3], [1, 3, 3, 3]]), torch.tensor([[True] * 3 + [False], [True] + [False] * 3])
+    found = encoder.outfits(tuple(with_padding(table) for table in encoder.items(items)), rows, mask)
+    torch.testing.assert_close(found[0], torch.cat([pairs.mean(0), pairs.amax(0)]))
+    assert not found[1].any()
+
+
+def test_items_computed_once_for_many_outfits_give_the_same_answers():
+    model, (features, mask) = network().eval(), batch((4, 3, 2, 1))
+    torch.nn.init.normal_(model.matching.weight)
+    model.wide.weight.normal_()
+    table = {name: with_padding(values) for name, values in model.items(features[mask]).items()}
+    rows = torch.tensor([[4, 5, 6, 10], [0, 9, 4, 2], [9, 10, 10, 10]])  # of other outfits' items
+    found = model.outfits(table, rows)
+    own = torch.cat([features[mask], torch.zeros(1, 6)])[rows]
+    expected = model(own, rows < 10)
+    for name, values in found.items():
+        torch.testing.assert_close(values, expected[name], atol=1e-6, rtol=1e-5)

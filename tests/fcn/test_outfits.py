@@ -133,7 +133,7 @@ def test_a_changed_item_survives_item_dropout():
     outfits = outfit_set()
     collate = TrainingCollator(outfits, np.eye(40, dtype=np.float32), HIDE_NOTHING, item_dropout=1.0)
     rng = np.random.default_rng(0)
-    corrupted, changed = collate.corruptor.corrupt(outfits.rows, rng)
+    corrupted, changed = collate.corruptors[0].corrupt(outfits.rows, rng)
     for _ in range(5):
         kept = collate.kept(corrupted, changed, rng)
         assert (
