@@ -1,6 +1,7 @@
 """Use a trained Fashion Cognitive Network from the command line.
 
     python -m fcn score     --model runs/fcn i00012 i00400 shoes.png --profile body_figure=triangle,height=low
+    python -m fcn score     --model runs/fcn --data DIR --profile height=low --out scores.parquet   # all its outfits
     python -m fcn explain   --model runs/fcn i00012 i00400 i00077 --max-price 60 --out card.png
     python -m fcn complete  --model runs/fcn i00012 i00400 --slot shoes --profile height=low --max-price 60
     python -m fcn embed     --model runs/fcn --data DIR --out outfits.npy
@@ -33,11 +34,14 @@ def parser() -> argparse.ArgumentParser:
         ("explain", "why: labels, items, and the best swaps"),
     ):
         command = commands.add_parser(name, help=text)
-        command.add_argument("pieces", nargs="+", metavar="PIECE", help="item id or picture file")
+        some = "+" if name == "explain" else "*"
+        command.add_argument("pieces", nargs=some, metavar="PIECE", help="item id or picture file")
         command.add_argument("--profile", default="", help="group=value,group=value ...")
         command.add_argument("--json", action="store_true", help="JSON instead of a table")
         common(command)
-        if name == "explain":
+        if name == "score":
+            command.add_argument("--out", type=Path, help="instead of pieces: .parquet file for all outfits of --data")
+        else:
             command.add_argument("--item", help="the piece to swap (default: the one that spoils most)")
             command.add_argument("--swaps", type=int, default=3, help="how many swaps (default %(default)s)")
             command.add_argument("--max-price", type=float, help="of a swap")
@@ -87,6 +91,9 @@ def load(arguments: argparse.Namespace):
 
 
 def score(arguments: argparse.Namespace) -> None:
+    if arguments.out is not None or not arguments.pieces:
+        score_all(arguments)
+        return
     result = load(arguments).score(arguments.pieces, arguments.profile)
     if arguments.json:
         print(json.dumps(result.to_json(), indent=2, ensure_ascii=False))
@@ -109,6 +116,20 @@ def score(arguments: argparse.Namespace) -> None:
     print("labels, most likely first")
     for label, p in sorted(result.labels.items(), key=lambda pair: -pair[1])[:8]:
         print(f"  {label:34} {p:.2f}")
+
+
+def score_all(arguments: argparse.Namespace) -> None:
+    from fcn.bulk import write_scores
+    from fcn.folder import DataFolder
+    from fcn.scorer import OutfitScorer
+
+    if arguments.pieces or arguments.out is None or arguments.data is None:
+        remedy = "name pieces; or give --data and --out to score all outfits of a folder"
+        raise DataError(Problem(None, None, "pieces", None, "neither one outfit nor a folder's", remedy))
+    folder = DataFolder.open(arguments.data)
+    scorer = OutfitScorer.from_pretrained(arguments.model).use(folder)
+    count = write_scores(scorer, folder, arguments.profile, arguments.out)
+    print(f"{count} outfits scored, written to {arguments.out}")
 
 
 def explain(arguments: argparse.Namespace) -> None:
