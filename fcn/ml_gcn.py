@@ -1,4 +1,4 @@
-"""Label heads: the GCN that learns label classifiers (the FCN's own), and a plain linear one. Same interface.
+"""ML-GCN: label classifiers learnt by graph convolution over the label graph, the FCN's own head.
 
 ML-GCN (Chen et al., CVPR 2019, equations 1-5): node inputs H0 are the labels' phrase embeddings (C, d); two
 graph convolutions with LeakyReLU(0.2) between give W (C, D); logits = o W^T. The graph is a buffer,
@@ -11,16 +11,12 @@ from __future__ import annotations
 import warnings
 
 import torch
-from timm.loss import AsymmetricLossMultiLabel
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", FutureWarning)  # the library compiles with torch.jit.script, deprecated
     from torch_geometric.nn import GCNConv
-
-HEADS = ("ml-gcn", "linear")
-LOSSES = ("bce", "asl")
 
 
 class MLGCNHead(nn.Module):
@@ -44,37 +40,3 @@ class MLGCNHead(nn.Module):
 
     def forward(self, outfits: Tensor) -> Tensor:
         return outfits @ self.classifiers().T + self.bias
-
-
-class LinearHead(nn.Module):
-    """(B, D) outfit embeddings -> (B, C) label logits, one independent classifier per label."""
-
-    def __init__(self, out_dim: int, labels: int):
-        super().__init__()
-        self.weight = nn.Parameter(torch.empty(labels, out_dim))
-        nn.init.xavier_uniform_(self.weight)
-        self.bias = nn.Parameter(torch.zeros(labels))
-
-    def classifiers(self) -> Tensor:
-        """W, (C, D)."""
-        return self.weight
-
-    def forward(self, outfits: Tensor) -> Tensor:
-        return outfits @ self.weight.T + self.bias
-
-
-def label_loss(name: str) -> nn.Module:
-    """Multi-label loss by name: "bce", or "asl" (asymmetric loss, timm's), summed over labels, mean over
-    outfits."""
-    if name == "bce":
-        return SummedBCE()
-    if name == "asl":
-        return AsymmetricLossMultiLabel(gamma_neg=2, gamma_pos=0, clip=0.05)
-    raise ValueError(f"loss must be one of {LOSSES}, got {name!r}")
-
-
-class SummedBCE(nn.Module):
-    """Binary cross entropy, summed over labels and averaged over outfits."""
-
-    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
-        return F.binary_cross_entropy_with_logits(logits, targets, reduction="none").sum(1).mean()

@@ -16,6 +16,7 @@ from fcn.label_heads import HEADS, LinearHead, label_loss
 from fcn.label_query import QueryHead
 from fcn.ml_gcn import MLGCNHead
 from fcn.outfit_encoder import OutfitEncoder, table_rows, with_padding
+from fcn.pairs import PairEncoder, Pairs
 
 MATCHING_GAIN = 0.4
 
@@ -57,51 +58,6 @@ class FCNConfig:
                 "widths": tuple(data["widths"]),
             }
         )
-
-
-class PairEncoder(nn.Module):
-    """Pooled features of all pairs of items, (B, T, hidden) -> (B, 2 * pair_dim): the mean and the worst
-    pair.
-
-    Whether two garments go together is a matter of the two of them, near or far in the outfit; convolutions
-    over neighbours see only some pairs. What the first layer takes of a + b is linear in each item, and so belongs
-    to the items (`items`).
-    """
-
-    def __init__(self, hidden: int, pair_dim: int, dropout: float):
-        super().__init__()
-        self.left = nn.Linear(hidden, pair_dim)
-        self.right = nn.Linear(hidden, pair_dim)
-        self.mix = nn.Sequential(
-            nn.Linear(3 * pair_dim, pair_dim),
-            nn.GELU(),
-            nn.Dropout(dropout),
-            nn.Linear(pair_dim, pair_dim),
-            nn.ReLU(),
-        )
-        self.pair_dim, self.out_dim = pair_dim, 2 * pair_dim
-
-    def items(self, items: Tensor) -> tuple[Tensor, Tensor]:
-        """(M, hidden) projected items -> (M, 3 * pair_dim) twice: as the earlier and as the later of a pair, and what
-        the first layer makes of it."""
-        linear = self.mix[0].weight[:, 2 * self.pair_dim :]
-        left, right = self.left(items), self.right(items)
-        return torch.cat([left, F.linear(left, linear, self.mix[0].bias)], 1), torch.cat([right, right @ linear.T], 1)
-
-    def outfits(self, items: tuple[Tensor, Tensor], rows: Tensor, mask: Tensor) -> Tensor:
-        """Tables of `items` and (B, T) rows of them, true in the mask (B, T) -> (B, out_dim)."""
-        size = rows.shape[1]
-        first, second = torch.triu_indices(size, size, offset=1, device=rows.device)
-        if len(first) == 0:  # a single position has no pair
-            return items[0].new_zeros(len(rows), self.out_dim)
-        valid = mask[:, first] & mask[:, second]
-        left, right = items[0][rows[:, first][valid]], items[1][rows[:, second][valid]]
-        a, b = left[:, : self.pair_dim], right[:, : self.pair_dim]
-        together = F.linear(torch.cat([a * b, (a - b).abs()], 1), self.mix[0].weight[:, : 2 * self.pair_dim])
-        mixed = self.mix[1:](together + left[:, self.pair_dim :] + right[:, self.pair_dim :])
-        pairs = mixed.new_zeros(*valid.shape, self.pair_dim)
-        pairs[valid] = mixed
-        return torch.cat([pairs.sum(1) / valid.sum(1, keepdim=True).clamp(min=1), pairs.amax(1)], 1)
 
 
 class Matching(nn.Module):
@@ -149,7 +105,7 @@ class WideLayer(nn.Module):
 
 
 class FashionCognitiveNetwork(nn.Module):
-    """Which labels an outfit carries (ML-GCN or linear head) and whether its items hang together.
+    """Which labels an outfit carries (label-query, ML-GCN or linear head) and whether its items hang together.
 
     Wide and deep (Cheng et al., 2016): to the deep layers' logits comes what is linear in attributes, per slot for
     labels (WideLayer) and per pair of items for coherence (Matching).
@@ -158,8 +114,8 @@ class FashionCognitiveNetwork(nn.Module):
     """
 
     def __init__(self, config: FCNConfig, graph: LabelGraph | None = None, phrases: Tensor | None = None):
-        """graph and phrases (C, d) are needed by the "ml-gcn" head; when a state dict follows, shapes are
-        enough. Without labels there is no label head."""
+        """phrases (C, d) are needed by the heads "query" and "ml-gcn", the graph by "ml-gcn"; when a state dict
+        follows, shapes are enough. Without labels there is no label head."""
         super().__init__()
         if config.coherence not in coherence.HEADS:
             raise ValueError(f"coherence must be one of {coherence.HEADS}, got {config.coherence!r}")
@@ -176,9 +132,13 @@ class FashionCognitiveNetwork(nn.Module):
         self.dropout, self.label_dropout = nn.Dropout(config.dropout), nn.Dropout(config.label_dropout)
         if not config.labels:
             self.head = None
+        elif config.head != "linear" and phrases is None:
+            raise ValueError(f"head {config.head!r} needs the labels' phrase embeddings")
+        elif config.head == "query":
+            self.head = QueryHead(in_dim, phrases, dropout=config.label_dropout)
         elif config.head == "ml-gcn":
-            if graph is None or phrases is None:
-                raise ValueError('head "ml-gcn" needs the label graph and the labels\' phrase embeddings')
+            if graph is None:
+                raise ValueError('head "ml-gcn" needs the label graph')
             self.head = MLGCNHead(self.out_dim, phrases, graph.edge_index, graph.edge_weight, config.gcn_hidden)
         else:
             self.head = LinearHead(self.out_dim, len(config.labels))
@@ -218,6 +178,8 @@ class FashionCognitiveNetwork(nn.Module):
             "right": right,
             "wide": self.wide.items(attributes, slots),
         }
+        if isinstance(self.head, QueryHead):
+            tables["query"] = self.head.items(inputs)
         if self.settings.coherence != "match":
             return tables | {"coherence": self.coherence.items(inputs)}
         colours = self.colours(features)
@@ -241,24 +203,32 @@ class FashionCognitiveNetwork(nn.Module):
         mask = rows < len(items["taps"]) - 1
         lengths = mask.sum(1)
         outfits = self.encoder.pool(items["taps"], rows, lengths)
-        pairs = self.pairs.outfits((items["left"], items["right"]), rows, mask)
-        embedding = torch.cat([outfits, pairs], 1)
+        pairs = Pairs(rows, mask)
+        embedding = torch.cat([outfits, self.pairs.outfits((items["left"], items["right"]), pairs)], 1)
         wide = F.embedding_bag(rows, items["wide"], mode="sum")
         if self.settings.coherence == "match":
             matching = self.matching.outfits(items["matching"], rows, lengths)
             logits = [self.coherence(self.dropout(embedding)).squeeze(-1) + matching]
-            logits += [expert.outfits(items[name], rows, mask, evidence) for name, expert in self.experts.items()]
+            logits += [expert.outfits(items[name], pairs, mask, evidence) for name, expert in self.experts.items()]
             experts = torch.stack(logits, 1)
             judged = self.mixture(experts)
         else:
             judged = self.coherence.outfits(items["coherence"], rows, mask)
             experts = judged.unsqueeze(1)
         return {
-            "label_logits": wide if self.head is None else self.head(self.label_dropout(embedding)) + wide,
+            "label_logits": wide + self.deep(items, rows, mask, embedding),
             "coherence_logits": judged,
             "experts": experts,
             "embedding": embedding,
         }
+
+    def deep(self, items: dict[str, Tensor], rows: Tensor, mask: Tensor, embedding: Tensor) -> Tensor:
+        """What the label head says, (B, C): of the outfits' embeddings, or the query head of the items themselves."""
+        if self.head is None:
+            return embedding.new_zeros(len(rows), 0)
+        if isinstance(self.head, QueryHead):
+            return self.head.outfits(items["query"], rows, mask)
+        return self.head(self.label_dropout(embedding))
 
     @property
     def experts_count(self) -> int:

@@ -3,8 +3,9 @@ import torch
 from torch.nn import functional as F
 
 from fcn.label_graph import LabelGraph
+from fcn.label_heads import LinearHead, label_loss
 from fcn.metrics import mean_average_precision
-from fcn.ml_gcn import LinearHead, MLGCNHead, label_loss
+from fcn.ml_gcn import MLGCNHead
 
 
 @pytest.fixture

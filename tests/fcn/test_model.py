@@ -3,8 +3,9 @@ import pytest
 import torch
 
 from fcn.label_graph import LabelGraph
-from fcn.model import MATCHING_GAIN, FashionCognitiveNetwork, FCNConfig, Matching, PairEncoder
+from fcn.model import MATCHING_GAIN, FashionCognitiveNetwork, FCNConfig, Matching
 from fcn.outfit_encoder import with_padding
+from fcn.pairs import PairEncoder, Pairs
 
 LABELS = ("g=a", "g=b", "h=c")
 SIZES = {"hidden": 8, "filters": 4, "pair_dim": 4, "gcn_hidden": 8, "dropout": 0.0, "label_dropout": 0.0}
@@ -23,7 +24,7 @@ def batch(lengths=(4, 2, 1), size=4):
     return torch.randn(len(lengths), size, 6) * mask.unsqueeze(-1), mask
 
 
-@pytest.mark.parametrize("head", ["ml-gcn", "linear"])
+@pytest.mark.parametrize("head", ["query", "ml-gcn", "linear"])
 def test_shapes_losses_and_gradients(head):
     model, (features, mask) = network(head), batch()
     answer = model(features, mask, labels=torch.eye(3), coherent=torch.tensor([1.0, 0, 1]))
@@ -42,8 +43,11 @@ def test_labels_of_corrupted_outfits_are_not_learnt_from():
     assert "loss" not in model(features, mask)
 
 
-def test_padding_and_company_do_not_matter():
-    model, (features, mask) = network().eval(), batch()
+@pytest.mark.parametrize("head", ["query", "ml-gcn"])
+def test_padding_and_company_do_not_matter(head):
+    model, (features, mask) = network(head).eval(), batch()
+    if head == "query":
+        torch.nn.init.normal_(model.head.weight)  # it starts at zero
     together = model(features, mask)
     for i, length in enumerate((4, 2, 1)):
         alone = model(features[i : i + 1, :length], mask[i : i + 1, :length])
@@ -77,7 +81,7 @@ def test_starting_at_the_prior_gives_the_base_rates():
 def test_bad_options_are_refused():
     with pytest.raises(ValueError, match="head"):
         network("attention")
-    with pytest.raises(ValueError, match="needs the label graph"):
+    with pytest.raises(ValueError, match="phrase embeddings"):
         FashionCognitiveNetwork(FCNConfig(6, LABELS))
 
 
@@ -120,7 +124,7 @@ def test_pairs_are_the_mean_and_the_worst_of_a_network_on_products_differences_a
         ]
     )
     rows, mask = torch.tensor([[0, 1, 2, 3], [1, 3, 3, 3]]), torch.tensor([[True] * 3 + [False], [True] + [False] * 3])
-    found = encoder.outfits(tuple(with_padding(table) for table in encoder.items(items)), rows, mask)
+    found = encoder.outfits(tuple(with_padding(table) for table in encoder.items(items)), Pairs(rows, mask))
     torch.testing.assert_close(found[0], torch.cat([pairs.mean(0), pairs.amax(0)]))
     assert not found[1].any()
 
