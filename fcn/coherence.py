@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fcn.outfit_encoder import OutfitEncoder
+from fcn.pairs import Pairs
 
 HEADS = ("match", "pooled", "conv", "set-transformer")
 TONES = 11
@@ -67,12 +68,9 @@ class PairExpert(nn.Module):
         parts = [tones(colours), self.slots(slots)]
         return torch.cat(parts + ([self.attributes(self.hide(attributes))] if self.attributes else []), -1)
 
-    def outfits(self, items: Tensor, rows: Tensor, mask: Tensor, evidence: Tensor | None) -> Tensor:
-        """Table of `items`, (B, T) rows of it, (B, T) mask and (B, P, evidence) on pairs -> (B,)."""
-        size = mask.shape[1]
-        first, second = torch.triu_indices(size, size, offset=1, device=mask.device)
-        valid = mask[:, first] & mask[:, second]
-        a, b = items[rows[:, first][valid]], items[rows[:, second][valid]]
+    def outfits(self, items: Tensor, pairs: Pairs, mask: Tensor, evidence: Tensor | None) -> Tensor:
+        """Table of `items`, pairs of its rows, (B, T) mask and (B, S, evidence) on the pairs of places -> (B,)."""
+        a, b = F.embedding(pairs.left, items), F.embedding(pairs.right, items)
         both = a[:, TONES - 1 : TONES] * b[:, TONES - 1 : TONES]
         apart = (a[:, :TONES] - b[:, :TONES]).abs()
         square = apart[:, :3].square().sum(-1, keepdim=True)
@@ -80,20 +78,20 @@ class PairExpert(nn.Module):
         places = a[:, TONES : TONES + PLACES] + b[:, TONES : TONES + PLACES]
         parts = [a * b, apart * both, *near, (square + 1e-8).sqrt() * both, places]
         if self.evidence:
-            known = a.new_zeros(len(a), self.evidence) if evidence is None else evidence[valid]
+            known = a.new_zeros(len(a), self.evidence) if evidence is None else pairs.flat(evidence)
             parts.append(known)
         hidden = F.gelu(self.first(torch.cat(parts, -1)))
-        hidden = F.gelu(self.second(self.dropout(hidden)))
-        pairs = hidden.new_zeros(*valid.shape, self.hidden)
-        pairs[valid] = self.dropout(hidden)
+        hidden = self.dropout(F.gelu(self.second(self.dropout(hidden))))
         # of each item, the mean over its pairs; an outfit of one item has none
-        each = pairs.new_zeros(*mask.shape, self.hidden).index_add(1, first, pairs).index_add(1, second, pairs)
+        found = pairs.spread(hidden)
+        each = found.new_zeros(*mask.shape, self.hidden)
+        each = each.index_add(1, pairs.first, found).index_add(1, pairs.second, found)
         count = mask.sum(1)
         each = each / (count - 1).clamp(min=1)[:, None, None]
         inside = mask.unsqueeze(-1)
         most = each.sum(1)
-        if size > 1:  # padding must not be the largest; an outfit without pairs has 0
-            most = pairs.masked_fill(~valid.unsqueeze(-1), FAR).amax(1) * (count > 1).unsqueeze(1)
+        if mask.shape[1] > 1:  # padding must not be the largest; an outfit without pairs has 0
+            most = pairs.spread(hidden, FAR).amax(1) * (count > 1).unsqueeze(1)
         pooled = [
             each.sum(1) / count.clamp(min=1).unsqueeze(1),
             most,
