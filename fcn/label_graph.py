@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +62,16 @@ class LabelGraph:
             p,
             wiring,
         )
+
+    def identity(self) -> LabelGraph:
+        """The same labels without links: what ML-GCN is when its graph is switched off."""
+        itself = torch.arange(len(self.labels))
+        return replace(self, edge_index=torch.stack([itself, itself]), edge_weight=torch.ones(len(itself)))
+
+    def shuffled(self, seed: int) -> LabelGraph:
+        """The same edges and weights between labels drawn at random, one for one; self loops stay self loops."""
+        place = torch.from_numpy(np.random.default_rng(seed).permutation(len(self.labels)))
+        return replace(self, edge_index=place[self.edge_index])
 
     def dense(self) -> Tensor:
         """(C, C) matrix A_hat; row = source, column = target."""

@@ -1,0 +1,397 @@
+"""Label heads on the same features: linear, ML-GCN with its graph switched off and shuffled, label-query attention.
+
+Data sets: the built-in sample, and Fashion Product Images with the labels type, colour, season and usage, told from
+the picture alone. Each seed makes its own data (another sample; another split) and its own item encoders, fitted on
+the training items; all methods of a seed read one and the same array of item features.
+
+    python benchmarks/label_heads.py --products DIR     # DIR: the released styles.csv and images/
+
+`run` is also a part of benchmarks/fcn_quality.py. What is finished is kept in runs/label_heads and not done again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers import get_cosine_schedule_with_warmup
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.report import write_report  # noqa: E402
+from fcn.artifacts import write_json  # noqa: E402
+from fcn.attributes import fit_attributes  # noqa: E402
+from fcn.features import FeatureStore  # noqa: E402
+from fcn.folder import DataFolder  # noqa: E402
+from fcn.label_graph import LabelGraph  # noqa: E402
+from fcn.label_heads import LinearHead, label_loss  # noqa: E402
+from fcn.label_query import QueryHead  # noqa: E402
+from fcn.metrics import label_metrics, mean_average_precision  # noqa: E402
+from fcn.ml_gcn import MLGCNHead  # noqa: E402
+from fcn.model import WideLayer  # noqa: E402
+from fcn.outfit_encoder import with_padding  # noqa: E402
+from fcn.sparse import lasso_path  # noqa: E402
+from fcn.train import Splits, TrainOptions, feature_scale, item_encoder, modalities  # noqa: E402
+from fcn.training import set_seed  # noqa: E402
+
+CACHE = ROOT / "runs" / "label_heads"
+PRODUCTS = ROOT.parent / "shared" / "data" / "fashion_product_images"
+POOLINGS = ("mean", "max", "slots", "slots+mean")
+RIDGE = (300.0, 100.0, 30.0, 10.0, 3.0, 1.0, 0.3)  # penalties on squares
+DECAYS = (1.0, 0.1)  # weight decay of the heads that AdamW trains
+EPOCHS = 20
+SHOWN = ("map", "of1", "cf1")
+
+
+@dataclass(frozen=True)
+class Task:
+    """One seed of a data set.
+
+    items (N, K + D): attribute probabilities, then scaled raw features; slots (N, S) one-hot; rows (n, T) of items,
+    -1 padded, and targets (n, C) by split.
+    """
+
+    items: Tensor
+    attributes: int  # K
+    slots: Tensor
+    rows: dict[str, np.ndarray]
+    targets: dict[str, np.ndarray]
+    phrases: Tensor
+    labels: tuple[str, ...]
+
+
+def script(name: str):
+    """datasets/NAME/prepare.py as a module; the folder is no package."""
+    spec = importlib.util.spec_from_file_location(f"prepare_{name}", ROOT / "datasets" / name / "prepare.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def load(dataset: str, seed: int, products: Path) -> Task:
+    """Make the data of a seed, its encoders and features, or read what was made before."""
+    place = CACHE / f"{dataset}-{seed}"
+    kept = place / "task.npz"
+    if not kept.exists():
+        place.mkdir(parents=True, exist_ok=True)
+        if not (place / "data").exists():
+            if dataset == "sample":
+                script("sample").prepare(place / "data", seed)
+            else:
+                script("fashion_product_images").prepare(products, place / "data", labels=True, seed=seed)
+        arrays = features_of(place, seed, pictures_only=dataset != "sample")
+        temporary = place / "writing.npz"
+        np.savez(temporary, **arrays)
+        temporary.replace(kept)
+    with np.load(kept) as found:
+        return Task(
+            torch.from_numpy(found["items"]),
+            int(found["attributes"]),
+            torch.from_numpy(found["slots"]),
+            {split: found[f"{split}_rows"] for split in ("train", "val", "test")},
+            {split: found[f"{split}_targets"] for split in ("train", "val", "test")},
+            torch.from_numpy(found["phrases"]),
+            tuple(found["labels"].tolist()),
+        )
+
+
+def features_of(place: Path, seed: int, pictures_only: bool) -> dict[str, np.ndarray]:
+    """Encoders as train_fcn.py fits them, on training items; then every item's features and attribute probabilities.
+
+    pictures_only: text, slot and the colour the text names are taken from every item before anything reads them.
+    """
+    set_seed(seed)
+    folder = DataFolder.open(place / "data")
+    splits = Splits.read(folder)
+    encoder = item_encoder(TrainOptions(place / "data", place, seed=seed), folder, splits.train)
+    features = np.array(FeatureStore(place / "cache" / "features", encoder).get(folder.catalog), np.float32)
+    slots, flags = encoder.slices["slot"], encoder.slices["flags"]
+    if pictures_only:
+        for part in ("text", "colour"):
+            features[:, encoder.slices[part]] = 0
+        features[:, slots], features[:, slots.stop - 1], features[:, flags.start + 1] = 0, 1, 0
+    known = splits.train.items()
+    layer = fit_attributes(folder.catalog, features, known, modalities(encoder, folder))
+    scale = feature_scale(features, encoder, known)
+    raw = torch.from_numpy(features)
+    with torch.no_grad():
+        attributes = layer(raw)
+    labels = folder.vocabulary.outfit_labels
+    arrays = {
+        "items": torch.cat([attributes, raw * scale], 1).numpy(),
+        "attributes": np.array(attributes.shape[1]),
+        "slots": features[:, slots],
+        "phrases": encoder.text.encode([folder.vocabulary.phrase(label) for label in labels]),
+        "labels": np.array(labels),
+    }
+    for part in (splits.train, splits.val, splits.test):
+        arrays[f"{part.split}_rows"], arrays[f"{part.split}_targets"] = part.rows, part.targets
+    return arrays
+
+
+def pooled(task: Task, split: str, how: str) -> Tensor:
+    """Outfit features without learnt parts: "mean" or "max" of the items, "slots" the attributes summed slot by slot
+    (what the product's wide layer reads), "slots+mean" both."""
+    rows = task.rows[split]
+    mask = torch.from_numpy(rows >= 0)
+    at = torch.from_numpy(rows.clip(0))
+    if how == "slots+mean":
+        return torch.cat([pooled(task, split, "slots"), pooled(task, split, "mean")], 1)
+    if how == "slots":
+        return WideLayer.sums(task.items[at][..., : task.attributes], task.slots[at], mask)
+    items = task.items[at]
+    if how == "mean":
+        return (items * mask.unsqueeze(-1)).sum(1) / mask.sum(1, keepdim=True)
+    return items.masked_fill(~mask.unsqueeze(-1), -torch.inf).amax(1)
+
+
+def ridge_path(x: Tensor, y: Tensor, score: Callable[[Tensor, Tensor], float]) -> tuple[Tensor, Tensor]:
+    """Logistic regressions with a penalty on squares, by L-BFGS from the largest to the smallest; see lasso_path."""
+    weight = torch.zeros(x.shape[1], y.shape[1], requires_grad=True)
+    bias = torch.logit((y.sum(0) + 1) / (len(y) + 2)).requires_grad_()
+    best = (-1.0, weight, bias)
+    for penalty in RIDGE:
+        optimiser = torch.optim.LBFGS([weight, bias], max_iter=60, line_search_fn="strong_wolfe")
+
+        def closure(penalty: float = penalty, optimiser: torch.optim.Optimizer = optimiser) -> Tensor:
+            optimiser.zero_grad()
+            loss = F.binary_cross_entropy_with_logits(x @ weight + bias, y, reduction="sum")
+            loss = loss + penalty * weight.square().sum()
+            loss.backward()
+            return loss
+
+        optimiser.step(closure)
+        found = score(weight.detach(), bias.detach())
+        if found > best[0]:
+            best = (found, weight.detach().clone(), bias.detach().clone())
+    return best[1], best[2]
+
+
+class Run:
+    """The methods on one task. Each returns validation mAP, which alone chooses, and test logits."""
+
+    def __init__(self, task: Task, seed: int):
+        self.task, self.seed = task, seed
+        self.y = torch.from_numpy(task.targets["train"]).float()
+        self.prior = torch.logit((self.y.sum(0) + 1) / (len(self.y) + 2))
+        self.pools = {(split, how): pooled(task, split, how) for split in task.rows for how in POOLINGS}
+
+    def validation_map(self, logits: Tensor) -> float:
+        return mean_average_precision(logits.numpy(), self.task.targets["val"])
+
+    def convex(self, path: Callable, poolings: Iterable[str]) -> dict[str, dict[str, Tensor]]:
+        """A linear layer with BCE on each pooling -> logits by split."""
+        found = {}
+        for how in poolings:
+            val = self.pools["val", how]
+            weight, bias = path(self.pools["train", how], self.y, lambda w, b, x=val: self.validation_map(x @ w + b))
+            found[how] = {split: self.pools[split, how] @ weight + bias for split in self.task.rows}
+        return found
+
+    def descend(
+        self,
+        make: Callable[[], nn.Module],
+        forward: Callable[[nn.Module, str, Tensor], Tensor],
+        offsets: dict[str, Tensor] | None = None,
+        loss: str = "bce",
+        clip: float | None = None,
+    ) -> dict[str, Tensor]:
+        """AdamW at the rate of train_fcn.py, for labels alone; validation chooses weight decay and epoch.
+
+        forward: (head, split, indices) -> logits. offsets: logits of a fixed layer by split, added.
+        """
+        best: tuple[float, dict[str, Tensor]] = (-1.0, {})
+        criterion = label_loss(loss)
+        for decay in DECAYS:
+            set_seed(self.seed)
+            head = make()
+            head.bias.data.copy_(torch.zeros_like(self.prior) if offsets else self.prior)
+            groups = [
+                {"params": [p for p in head.parameters() if p.ndim > 1], "weight_decay": decay},
+                {"params": [p for p in head.parameters() if p.ndim <= 1], "weight_decay": 0.0},
+            ]
+            optimiser = torch.optim.AdamW(groups, lr=TrainOptions.lr)
+            steps = len(self.y) // TrainOptions.batch_size
+            total = EPOCHS * steps
+            schedule = get_cosine_schedule_with_warmup(optimiser, total // 10, total)
+            for _ in range(EPOCHS):
+                head.train()
+                for batch in torch.randperm(len(self.y))[: steps * TrainOptions.batch_size].view(steps, -1):
+                    logits = forward(head, "train", batch)
+                    if offsets:
+                        logits = logits + offsets["train"][batch]
+                    value = criterion(logits, self.y[batch]) / self.y.shape[1]
+                    optimiser.zero_grad()
+                    value.backward()
+                    if clip is not None:
+                        nn.utils.clip_grad_norm_(head.parameters(), clip)
+                    optimiser.step()
+                    schedule.step()
+                head.eval()
+                with torch.no_grad():
+                    logits = {s: forward(head, s, torch.arange(len(self.task.rows[s]))) for s in ("val", "test")}
+                if offsets:
+                    logits = {s: found + offsets[s] for s, found in logits.items()}
+                found = self.validation_map(logits["val"])
+                if found > best[0]:
+                    best = (found, logits)
+        return best[1]
+
+    def best(self, candidates: dict[str, dict[str, Tensor]]) -> tuple[str, dict[str, Tensor]]:
+        name = max(candidates, key=lambda key: self.validation_map(candidates[key]["val"]))
+        return name, candidates[name]
+
+    def graph(self, kind: str) -> LabelGraph:
+        graph = LabelGraph.from_labels(self.task.labels, self.task.targets["train"])
+        if kind == "identity":
+            return graph.identity()
+        return graph.shuffled(self.seed) if kind == "shuffled" else graph
+
+    def gcn(self, how: str, kind: str = "", clip: float | None = None) -> dict[str, Tensor]:
+        graph = self.graph(kind)
+        width = self.pools["train", how].shape[1]
+        return self.descend(
+            lambda: MLGCNHead(width, self.task.phrases, graph.edge_index, graph.edge_weight),
+            lambda head, split, at: head(self.pools[split, how][at]),
+            clip=clip,
+        )
+
+    def query(self, offsets: dict[str, Tensor] | None = None) -> dict[str, Tensor]:
+        items = self.task.items
+
+        def forward(head: QueryHead, split: str, at: Tensor) -> Tensor:
+            rows = torch.from_numpy(self.task.rows[split])[at]
+            mask = rows >= 0
+            # only the items of the batch go through the head
+            used, place = rows[mask].unique(return_inverse=True)
+            local = torch.full_like(rows, len(used))
+            local[mask] = place
+            return head.outfits(with_padding(head.items(items[used])), local, mask)
+
+        return self.descend(lambda: QueryHead(items.shape[1], self.task.phrases), forward, offsets)
+
+    def methods(self) -> dict[str, Callable[[], tuple[str, dict[str, Tensor]]]]:
+        """Name -> what it is, to be run: (what validation chose, logits by split)."""
+
+        def linear() -> tuple[str, dict[str, Tensor]]:
+            found = {f"squares, {how}": got for how, got in self.convex(ridge_path, POOLINGS).items()}
+            found |= {f"lasso, {how}": got for how, got in self.convex(lasso_path, POOLINGS).items()}
+            return self.best(found)
+
+        def plain() -> tuple[str, dict[str, Tensor]]:
+            return self.best(self.convex(ridge_path, ("mean", "max")))
+
+        def asl() -> tuple[str, dict[str, Tensor]]:
+            def one(how: str) -> dict[str, Tensor]:
+                width = self.pools["train", how].shape[1]
+                return self.descend(
+                    lambda: LinearHead(width, self.y.shape[1]),
+                    lambda head, split, at: head(self.pools[split, how][at]),
+                    loss="asl",
+                )
+
+            return self.best({how: one(how) for how in POOLINGS})
+
+        def gcn(kind: str = "", clip: float | None = None) -> tuple[str, dict[str, Tensor]]:
+            return self.best({how: self.gcn(how, kind, clip) for how in POOLINGS})
+
+        def default() -> tuple[str, dict[str, Tensor]]:
+            val = self.pools["val", "slots"]
+            weight, bias = lasso_path(
+                self.pools["train", "slots"], self.y, lambda w, b: self.validation_map(val @ w + b)
+            )
+            wide = {split: self.pools[split, "slots"] @ weight + bias for split in self.task.rows}
+            return "wide + query", self.query(wide)
+
+        return {
+            "linear+bce": linear,
+            "linear+bce/plain": plain,
+            "linear+asl": asl,
+            "ml-gcn": gcn,
+            "ml-gcn/identity": lambda: gcn("identity"),
+            "ml-gcn/shuffled": lambda: gcn("shuffled"),
+            "ml-gcn/clip-10": lambda: gcn(clip=10.0),
+            "label-query": lambda: ("query", self.query()),
+            "dresswell": default,
+        }
+
+
+METHODS = (
+    "linear+bce", "linear+bce/plain", "linear+asl", "ml-gcn", "ml-gcn/identity", "ml-gcn/shuffled", "ml-gcn/clip-10",
+    "label-query", "dresswell",
+)  # fmt: skip
+NOTES = (
+    "label heads: all methods of a seed read the same item features (attribute probabilities and scaled picture, text "
+    "and slot columns) of encoders fitted on the training items; validation chooses pooling, penalty, weight decay and "
+    "epoch of every method, test is reported",
+    "linear+bce: best of penalties on squares and absolute values (lasso) and of pooling by mean, max, sum per slot; "
+    "linear+bce/plain: squares, mean or max; linear+asl, ml-gcn: the same poolings; label-query: on the items; "
+    "dresswell: the default, label-query on top of the fixed sparse wide layer, trained for labels alone",
+    "ml-gcn/identity: its graph switched off; ml-gcn/shuffled: the same edges between labels drawn at random; "
+    "ml-gcn/clip-10: gradient norm clipped at 10, as in the authors' code",
+    "fashion-product-images: labels told from the picture alone. Its encoder was trained on the training pictures with "
+    "the shop's type, colour, season, usage, gender, year and title: every method starts from features that know the "
+    "labels",
+)
+
+
+def measure(dataset: str, seed: int, products: Path) -> dict[str, dict[str, float]]:
+    """Method -> metrics on test; what is done is read from the cache."""
+    place = CACHE / f"{dataset}-{seed}" / "results.json"
+    done = json.loads(place.read_text()) if place.exists() else {}
+    run = None
+    for name in METHODS:
+        if name in done:
+            continue
+        run = run or Run(load(dataset, seed, products), seed)
+        chosen, logits = run.methods()[name]()
+        figures = label_metrics(logits["test"].numpy(), run.task.targets["test"])
+        done[name] = {key: figures[key] for key in SHOWN} | {
+            "validation_map": run.validation_map(logits["val"]), "chosen": chosen
+        }
+        write_json(place, done)
+        print(f"{dataset} seed {seed} {name}: " + json.dumps(done[name]), flush=True)
+    return done
+
+
+def run(
+    seeds: Sequence[int], products: Path = PRODUCTS, datasets: Sequence[str] = ("sample", "fashion-product-images")
+) -> tuple[dict[str, dict[str, dict[str, list[float]]]], list[str]]:
+    """Results {data set: {method: {metric: [value per seed]}}} and notes; a data set that is not there is left out."""
+    results: dict[str, dict[str, dict[str, list[float]]]] = {}
+    notes = list(NOTES)
+    for dataset in datasets:
+        if dataset != "sample" and not products.exists():
+            notes.append(f"{dataset}: not measured, {products} is not there")
+            continue
+        every = [measure(dataset, seed, products) for seed in seeds]
+        results[dataset] = {
+            name: {key: [one[name][key] for one in every] for key in SHOWN} for name in every[0]
+        }
+        chosen = "; ".join(f"{name}: {' | '.join(one[name]['chosen'] for one in every)}" for name in every[0])
+        notes.append(f"{dataset}, chosen on validation by seed: {chosen}")
+    return results, notes
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--products", type=Path, default=PRODUCTS, help="release of Fashion Product Images")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--datasets", nargs="+", default=["sample", "fashion-product-images"])
+    options = parser.parse_args()
+    results, notes = run(options.seeds, options.products, options.datasets)
+    write_report("label_heads", "python benchmarks/label_heads.py", results, notes=notes)
+
+
+if __name__ == "__main__":
+    main()
