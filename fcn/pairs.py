@@ -51,16 +51,16 @@ class PairEncoder(nn.Module):
         self.left = nn.Linear(hidden, pair_dim)
         self.right = nn.Linear(hidden, pair_dim)
         self.mix = nn.Sequential(
-            nn.Linear(3 * pair_dim, 2 * pair_dim),
+            nn.Linear(3 * pair_dim, pair_dim),
             nn.GELU(),
             nn.Dropout(dropout),
-            nn.Linear(2 * pair_dim, pair_dim),
+            nn.Linear(pair_dim, pair_dim),
             nn.ReLU(),
         )
         self.pair_dim, self.out_dim = pair_dim, 2 * pair_dim
 
     def items(self, items: Tensor) -> tuple[Tensor, Tensor]:
-        """(M, hidden) projected items -> (M, 3 * pair_dim) twice: as the earlier and as the later of a pair, and what
+        """(M, hidden) projected items -> (M, 2 * pair_dim) twice: as the earlier and as the later of a pair, and what
         the first layer makes of it."""
         linear = self.mix[0].weight[:, 2 * self.pair_dim :]
         left, right = self.left(items), self.right(items)
