@@ -169,6 +169,6 @@ def _count(rows: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray, np.ndar
     if len(keys):
         pmi = np.log(pairs.data * len(rows) / (frequency[pairs.row] * frequency[pairs.col])) + SHIFT
         upper = sp.csr_matrix((np.maximum(pmi, 0).astype(np.float32), (pairs.row, pairs.col)), (size, size))
-        left, singular, _ = randomized_svd(upper + upper.T, min(DIM, size - 1), n_iter=6, random_state=0)
+        left, singular, _ = randomized_svd(upper + upper.T, min(DIM, size), n_iter=6, random_state=0)
         vectors[:, : left.shape[1]] = unit_rows(left * np.sqrt(singular))
     return frequency.astype(np.int64), keys[order], counts, vectors
