@@ -5,7 +5,8 @@
     python train_fcn.py --data DIR --out runs/fcn --text-encoder sentence-transformers/all-MiniLM-L6-v2 \
         --image-encoder resnet50                          # with pretrained weights, by hub id or local path
 
-OUT then holds the model (fcn.OutfitScorer.from_pretrained), metrics.json, history.json and curves.png.
+OUT then holds the model (fcn.OutfitScorer.from_pretrained), metrics.json, history.json, and drawings:
+curves.png, label_graph.png and reliability.png.
 """
 
 from __future__ import annotations

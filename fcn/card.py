@@ -66,16 +66,17 @@ def _head(sheet: Sheet, result: OutfitResult, explanation: Explanation, y: float
     known = f"no stranger to the model than {explanation.familiarity:.0%} of known outfits"
     end = _sure(sheet, explanation.sure, known, y + BIG + 24)
     x = EDGE + 430
-    for name, value, mark in (
-        ("hangs together", explanation.coherence, None),
-        ("× suits the wearer", explanation.personal, 0.5),
-    ):
+    parts = [("hangs together", explanation.coherence, None)]
+    if result.labels:  # a model without labels knows nothing of people
+        parts.append(("× suits the wearer", explanation.personal, 0.5))
+    for name, value, mark in parts:
         sheet.text(x, y, name, BODY)
         sheet.text(WIDTH - EDGE, y, _points(value), BODY, bold=True, align="right")
         sheet.bar(x, y + 50, WIDTH - EDGE - x, 18, value, GOOD if value >= 0.5 - VISIBLE else BAD, mark)
         y += 92
-    note = "line: the average outfit"
-    return max(end, sheet.text(x, y - 6, note, SMALL, colour=QUIET))
+    if result.labels:
+        y = sheet.text(x, y - 6, "line: the average outfit", SMALL, colour=QUIET)
+    return max(end, y)
 
 
 def _sure(sheet: Sheet, sure: bool, known: str, y: float) -> float:

@@ -122,6 +122,19 @@ def test_it_says_how_sure_it_is_and_what_it_cannot_say(scorer):
         assert "age middle aged says nothing: no training outfit carries it" in texts
 
 
+def test_a_model_without_labels_says_nothing_of_the_wearer(scorer):
+    result = scorer.score([scorer.catalog[0].item_id])
+    explanation = result.explain(swaps=0)
+
+    def drawn(result):
+        sheet, height = compose(result, explanation)
+        assert_laid_out(sheet, height)
+        return [text.get_text() for text in sheet.axes.texts]
+
+    assert "× suits the wearer" in drawn(result)
+    assert not any("wearer" in text for text in drawn(dataclasses.replace(result, labels={})))
+
+
 def test_pictures_that_did_not_come_along_become_tiles(tiny_run, tmp_path):
     moved = OutfitScorer.from_pretrained(tiny_run[0])
     for root in (None, tmp_path / "gone"):

@@ -26,6 +26,8 @@ def test_the_run_leaves_a_model_and_its_report(tiny_run, small_sample):
         "metrics.json",
         "history.json",
         "curves.png",
+        "label_graph.png",
+        "reliability.png",
         "items.parquet",
     } <= names
     assert "checkpoints" not in names
