@@ -132,7 +132,8 @@ def train(options: TrainOptions) -> dict:
     hide = modalities(encoder, folder)
     layer = fit_attributes(folder.catalog, features, known, hide)
     slots, colour = encoder.slices["slot"], encoder.slices["colour"]
-    sizes = {"colour": (colour.start, colour.stop), "evidence": FEATURES, **options.sizes}
+    evidence = FEATURES if options.coherence == "match" else 0
+    sizes = {"colour": (colour.start, colour.stop), "evidence": evidence, **options.sizes}
     config = FCNConfig(
         features.shape[1],
         tuple(labels),
@@ -145,7 +146,7 @@ def train(options: TrainOptions) -> dict:
     )
     folds = folds_of(splits.train.rows, options.seed)
     cooccurrence = crossed = None
-    if config.coherence == "match" and config.evidence:
+    if config.evidence:
         cooccurrence = CoOccurrence.fit(splits.train.rows, len(folder.catalog))
         crossed = CoOccurrence.fit(splits.train.rows, len(folder.catalog), folds)
     model = FashionCognitiveNetwork(config, graph, phrases)
