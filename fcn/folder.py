@@ -170,10 +170,15 @@ class DataFolder:
         del values, codes, place
 
         values, codes = validate.uniques(table.column("user_id"))
-        rows = np.flatnonzero(~bad)
         times = table.column("timestamp").cast(pa.int64()).to_numpy()
-        late = validate.check_order(INTERACTIONS, rows, codes[rows], times[rows], report)
+        if bad.any():
+            rows = np.flatnonzero(~bad)
+            late = validate.check_order(INTERACTIONS, rows, codes[rows], times[rows], report)
+        else:  # the columns as they are: copies of them would be the most memory that opening takes
+            rows = np.arange(len(bad), dtype=np.int32)
+            late = validate.check_order(INTERACTIONS, rows, codes, times, report)
         bad[rows[late]] = True
+        del rows, times
 
         used = np.bincount(codes[~bad], minlength=len(values)) > 0
         place = pc.fill_null(pc.index_in(values, known), -1).to_numpy().astype(np.int32)

@@ -215,11 +215,15 @@ def check_order(
     """
     if not len(rows):
         return np.zeros(0, np.int64)
-    key = users.astype(np.int64) * (2 * TIME_LIMIT + 1) + times
+    key = users.astype(np.int64)
+    key *= 2 * TIME_LIMIT + 1
+    key += times
     order = None
     if (users[1:] < users[:-1]).any():
         order = np.argsort(users, kind="stable")
         key = key[order]
+    if (key[1:] >= key[:-1]).all():
+        return np.zeros(0, np.int64)
     late = np.flatnonzero(key[1:] < np.maximum.accumulate(key)[:-1]) + 1
     if order is not None:
         late = np.sort(order[late])
