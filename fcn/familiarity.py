@@ -24,7 +24,8 @@ PARTS = ("image", "text")
 KINDS = {"image": (True, False), "text": (False, True), "both": (True, True)}  # which of PARTS an outfit shows
 REFERENCE = 2000  # training items compared with
 OUTFITS = 2000  # validation outfits remembered
-ROUNDING = 1e-5
+ROUNDING = 1e-3  # of the usual distance: features of one picture differ by less, whatever it was encoded with
+LEAST = 0.01  # usual distance taken for encoders that find everything alike
 SAME = 1e-6  # a nearest item as near as this is the item itself
 
 
@@ -52,7 +53,7 @@ class Familiarity:
         reference = {part: rows[rows.any(1)] for part, rows in vectors.items()}
         self = cls(columns, reference, {}, {})
         usual = {part: self._distance(part, rows) for part, rows in reference.items()}
-        usual = {part: max(float(np.median(found)), SAME) if len(found) else 1.0 for part, found in usual.items()}
+        usual = {part: max(float(np.median(found)), LEAST) if len(found) else 1.0 for part, found in usual.items()}
         self = cls(columns, reference, usual, {})
         if len(outfits) > OUTFITS:
             outfits = outfits[np.sort(rng.choice(len(outfits), OUTFITS, replace=False))]

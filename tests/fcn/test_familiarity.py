@@ -81,3 +81,13 @@ def test_without_pictures_texts_decide():
     familiarity = Familiarity.fit(features, columns, np.arange(200), RNG.integers(200, 300, (50, 3)), seed=0)
     alien = items(2, centre=-1.0)[:, 8:]
     assert familiarity.of_outfit(familiarity.of_items(alien), familiarity.shown(alien)) == 1 / 51
+
+
+def test_rounding_decides_nothing_even_where_all_pictures_look_alike():
+    features = items(300)
+    features[:, COLUMNS["image"]] = np.eye(8)[0] + 1e-3 * RNG.normal(size=(300, 8))
+    outfits = RNG.integers(200, 300, (100, 3))
+    familiarity = fitted(features, outfits)
+    again = features + np.float32(1e-7) * RNG.normal(size=features.shape).astype(np.float32)
+    before, after = (familiarity.of_rows(some, outfits) for some in (features, again))
+    np.testing.assert_allclose(after, before, atol=0.011)  # one outfit more or less of a hundred
