@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,17 +18,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import torch
 from tqdm.auto import tqdm
 
 from fcn.errors import DataError, Problem
 from fcn.folder import DataFolder
 from fcn.ids import flat
+from fcn.training import device_for
 from fcn.types import Profile
 
 if TYPE_CHECKING:
     from fcn.scorer import OutfitScorer
 
 BATCH = 1 << 16  # outfits at a time
+CHUNK = 1 << 13  # outfits a thread takes
 NAMES = ("score", "coherence", "personal")
 
 
@@ -47,11 +51,25 @@ def score_rows(scorer: OutfitScorer, rows: np.ndarray, profile: Profile) -> Scor
     """
     rows = np.asarray(rows)
     _check(rows, len(scorer.catalog))
+    scorer.keep_items(rows.size)
     wardrobe = scorer.wardrobe([])
     found = np.empty((len(NAMES), len(rows)))
-    for start in range(0, len(rows), BATCH):
-        judged = scorer.judge(wardrobe, rows[start : start + BATCH], profile)
-        found[:, start : start + BATCH] = judged.score, judged.coherence, judged.personal
+
+    def score(start: int) -> None:
+        judged = scorer.judge(wardrobe, rows[start : start + CHUNK], profile)
+        found[:, start : start + CHUNK] = judged.score, judged.coherence, judged.personal
+
+    starts, threads = range(0, len(rows), CHUNK), torch.get_num_threads()
+    if len(starts) < 2 or threads < 2 or device_for(scorer.model).type != "cpu":
+        for start in starts:
+            score(start)
+        return Scores(*found)
+    # Many small steps divide badly among threads: each thread takes chunks of its own.
+    try:
+        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            list(pool.map(score, starts))
+    finally:
+        torch.set_num_threads(threads)
     return Scores(*found)
 
 

@@ -19,7 +19,7 @@ from fcn.training import device_for
 
 ITEMS = 2048  # a pass of the items' half
 OUTFITS = 512  # a pass of the outfits' half: its intermediate results stay within a core's cache
-BATCH_BYTES = 256 << 20  # of the items' half of a batch's items
+BATCH_BYTES = 64 << 20  # of the items' half of a batch's items, in each thread
 
 
 class ItemTable:

@@ -298,10 +298,16 @@ class OutfitScorer:
         ends = np.cumsum([len(outfit) for outfit in wardrobe.rows])[:-1]
         return [self.familiarity.of_outfit(strange[at], shown[at]) for at in np.split(place.ravel(), ends)]
 
-    def _forward(self, wardrobe: Wardrobe, rows: np.ndarray, *names: str) -> dict[str, np.ndarray]:
-        worth = self._table is None and rows.size >= len(self.catalog) * LEAST_USE
-        if worth and len(self.catalog) * item_bytes(self.model) <= self.table_bytes:
+    def keep_items(self, count: int) -> None:
+        """Compute and keep what the network needs of every catalogue item, if scoring `count` worn items is worth it
+        and table_bytes suffice."""
+        if self._table is not None or count < len(self.catalog) * LEAST_USE:
+            return
+        if len(self.catalog) * item_bytes(self.model) <= self.table_bytes:
             self._table = ItemTable(self.model, self.features.__getitem__, np.arange(len(self.catalog)))
+
+    def _forward(self, wardrobe: Wardrobe, rows: np.ndarray, *names: str) -> dict[str, np.ndarray]:
+        self.keep_items(rows.size)
         table = None if wardrobe.foreign else self._table
         rows = wardrobe.ordered(rows)
         return forward_rows(self.model, rows, wardrobe.features_of, names, self.cooccurrence, table)
