@@ -1,8 +1,8 @@
 """Whether the pieces of an outfit hang together: the coherence heads.
 
     match            three experts, whose say is settled on validation outfits (Mixture):
-                     the network's own embedding and the pairs of attributes; colours pair by pair; and colours,
-                     attributes and the training outfits' evidence (fcn.cooccurrence) pair by pair
+                     the network's own embedding and the pairs of attributes; colours and attributes pair by pair;
+                     and the same with the training outfits' evidence (fcn.cooccurrence)
     pooled           logistic regression on mean, maximum and variance of the item features
     conv             multi-size convolutions and max pooling (the FCN paper's outfit encoder)
     set-transformer  two blocks of self-attention over the items (Lee et al., ICML 2019), as many weights as "conv"
@@ -25,7 +25,7 @@ from fcn.pairs import Pairs
 
 HEADS = ("match", "pooled", "conv", "set-transformer")
 TONES = 11
-PLACES = 8  # numbers for where an item is worn
+PLACES = 8  # numbers for where an item is worn and what its colour is by itself
 RANK = 16  # of the products of attributes
 FAR = -9.0
 WIDTHS = (0.05, 0.14, 0.32)  # of the kernels on colour distance, in units of 100 Delta E
@@ -44,19 +44,19 @@ def tones(colours: Tensor) -> Tensor:
 
 
 class PairExpert(nn.Module):
-    """A coherence logit from all pairs of items: how their colours lie, where they are worn and, as far as asked for,
-    attributes (low-rank) and evidence.
+    """A coherence logit from all pairs of items: how their colours lie, where they are worn, attributes (low-rank) and,
+    where asked for, evidence.
 
     Pairs are pooled into their mean, the largest value, and the least and most of the items' means, so that one odd
     piece is heard. Every input is symmetric in the two items.
     """
 
-    def __init__(self, slots: int, attributes: int = 0, evidence: int = 0, hidden: int = 32, dropout: float = 0.2):
+    def __init__(self, slots: int, attributes: int, evidence: int = 0, hidden: int = 32, dropout: float = 0.2):
         super().__init__()
         self.hidden, self.evidence = hidden, evidence
-        self.slots = nn.Linear(slots, PLACES, bias=False)
-        self.attributes = nn.Linear(attributes, RANK, bias=False) if attributes else None
-        width = 2 * (TONES + PLACES) + len(WIDTHS) + 1 + RANK * bool(attributes) + evidence
+        self.alone = nn.Linear(slots + TONES, PLACES, bias=False)
+        self.attributes = nn.Linear(attributes, RANK, bias=False)
+        width = 2 * (TONES + PLACES) + len(WIDTHS) + 1 + RANK + evidence
         self.first, self.second = nn.Linear(width, hidden), nn.Linear(hidden, hidden)
         self.dropout, self.hide = nn.Dropout(dropout), nn.Dropout(0.3)
         self.out = nn.Sequential(
@@ -65,8 +65,9 @@ class PairExpert(nn.Module):
 
     def items(self, colours: Tensor, slots: Tensor, attributes: Tensor) -> Tensor:
         """(M, 5), (M, S), (M, K) -> (M, k): what the pairs read of each item."""
-        parts = [tones(colours), self.slots(slots)]
-        return torch.cat(parts + ([self.attributes(self.hide(attributes))] if self.attributes else []), -1)
+        tone = tones(colours)
+        parts = [tone, self.alone(torch.cat([slots, tone], -1))]
+        return torch.cat([*parts, self.attributes(self.hide(attributes))], -1)
 
     def outfits(self, items: Tensor, pairs: Pairs, mask: Tensor, evidence: Tensor | None) -> Tensor:
         """Table of `items`, pairs of its rows, (B, T) mask and (B, S, evidence) on the pairs of places -> (B,)."""

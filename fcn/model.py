@@ -148,7 +148,7 @@ class FashionCognitiveNetwork(nn.Module):
             self.coherence = coherence.classifier(self.out_dim, config.hidden, config.dropout)
             experts = {}
             if config.colour[1] > config.colour[0]:
-                experts["colours"] = coherence.PairExpert(slots)
+                experts["colours"] = coherence.PairExpert(slots, self.attributes.out_dim)
             if config.evidence:
                 experts["evidence"] = coherence.PairExpert(slots, self.attributes.out_dim, config.evidence)
             self.experts = nn.ModuleDict(experts)
