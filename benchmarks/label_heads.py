@@ -341,7 +341,7 @@ NOTES = (
     "epoch of every method, test is reported",
     "linear+bce: best of penalties on squares and absolute values (lasso) and of pooling by mean, max, sum per slot; "
     "linear+bce/plain: squares, mean or max; linear+asl, ml-gcn: the pooling best for squares; label-query: the items; "
-    "wide+label-query: train_fcn.py --head query without coherence and dropout of items: on the fixed sparse wide layer",
+    "wide+label-query: --head query of train_fcn.py on the fixed sparse wide layer, trained without coherence",
     "ml-gcn/identity: its graph switched off; ml-gcn/shuffled: the same edges between labels drawn at random; "
     "ml-gcn/clip-10: gradient norm clipped at 10, as in the authors' code",
     "fashion-product-images: labels told from the picture alone. Its encoder was trained on the training pictures with "
