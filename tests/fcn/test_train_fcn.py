@@ -103,12 +103,13 @@ def test_killed_runs_resume(small_sample, tiny_image_encoder, tmp_path, repo_roo
     )
 
 
-def test_the_linear_head_trains_and_loads_too(small_sample, tiny_image_encoder, tmp_path):
+@pytest.mark.parametrize("head", ["linear", "query"])
+def test_the_other_heads_train_and_load_too(head, small_sample, tiny_image_encoder, tmp_path):
     sizes = {"hidden": 8, "filters": 4, "pair_dim": 4}
-    options = TrainOptions(small_sample, tmp_path / "fcn", image_encoder=str(tiny_image_encoder), head="linear")
+    options = TrainOptions(small_sample, tmp_path / "fcn", image_encoder=str(tiny_image_encoder), head=head)
     report = train(dataclasses.replace(options, epochs=1, loss="asl", sizes=sizes))
     scorer = OutfitScorer.from_pretrained(tmp_path / "fcn")
-    assert 0 < report["val"]["map"] < 1 and scorer.model.settings.head == "linear"
+    assert 0 < report["val"]["map"] < 1 and scorer.model.settings.head == head
     assert 0 < scorer.score([scorer.catalog[0].item_id]).score < 1
 
 
