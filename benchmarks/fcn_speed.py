@@ -305,7 +305,7 @@ def measure_stream(model: Path, path: Path, table_bytes: int, outfits: int) -> d
 
 def child(model: Path, path: Path, table_bytes: int) -> dict[str, float]:
     command = [sys.executable, __file__, "--stream", str(model), str(path), str(table_bytes), str(MILLION)]
-    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
+    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1])
 
 
 def main() -> None:
