@@ -16,11 +16,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import coherence, label_heads  # noqa: E402
+from benchmarks import coherence  # noqa: E402
 from benchmarks.report import write_report  # noqa: E402
 
 NAME = "fcn_quality"
-PARTS = {"coherence": coherence, "labels": label_heads}
+PARTS = ("coherence", "labels")
 
 
 def merged(written: dict | None, part: str, results: dict, notes: list[str]) -> tuple[dict, list[str]]:
@@ -43,16 +43,18 @@ def merged(written: dict | None, part: str, results: dict, notes: list[str]) -> 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=list(PARTS))
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--mango", type=Path, default=coherence.MANGO, help="the release's folder")
-    parser.add_argument("--products", type=Path, default=label_heads.PRODUCTS, help="the release's folder")
-    parser.add_argument("--collect", action="store_true", help="report what is finished, measure nothing")
+    parser.add_argument("--mango", type=Path, default=coherence.MANGO, help="the release's folder (default %(default)s)")
+    parser.add_argument("--products", type=Path, help="the release's folder (Fashion Product Images)")
+    parser.add_argument("--collect", action="store_true", help="report what is finished of coherence, measure nothing of it")
     options = parser.parse_args()
     path = ROOT / "benchmarks" / "results" / f"{NAME}.json"
     for part in options.parts:
         if part == "labels":
-            results, notes = label_heads.run(options.seeds, products=options.products)
+            from benchmarks import label_heads
+
+            results, notes = label_heads.run(options.seeds, products=options.products or label_heads.PRODUCTS)
         elif options.collect:
             results, notes = coherence.collect(options.seeds)
         else:
