@@ -353,7 +353,7 @@ def collect(seeds: Sequence[int], cache: Path = CACHE) -> tuple[dict, list[str]]
             says = "; ".join(", ".join(f"{name} {weight:.2f}" for name, weight in one.items()) for one in experts)
             notes.append(f"{dataset}, dresswell: weights of the coherence experts, by seed: {says}")
     if missing:
-        notes.append(f"coherence not measured here: {', '.join(missing)}")
+        notes.append(f"not measured here: {', '.join(missing)}")
     return results, notes
 
 

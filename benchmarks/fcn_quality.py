@@ -45,9 +45,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--mango", type=Path, default=coherence.MANGO, help="the release's folder (default %(default)s)")
-    parser.add_argument("--products", type=Path, help="the release's folder (Fashion Product Images)")
-    parser.add_argument("--collect", action="store_true", help="report what is finished of coherence, measure nothing of it")
+    parser.add_argument("--mango", type=Path, default=coherence.MANGO, help="MANGO's release (default %(default)s)")
+    parser.add_argument("--products", type=Path, help="the release of Fashion Product Images")
+    parser.add_argument("--collect", action="store_true", help="of coherence report what is finished, measure nothing")
     options = parser.parse_args()
     path = ROOT / "benchmarks" / "results" / f"{NAME}.json"
     for part in options.parts:
