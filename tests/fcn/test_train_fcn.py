@@ -10,6 +10,8 @@ import time
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import torch
+from safetensors.torch import load_file
 
 import train_fcn
 from fcn import ArtifactError, DataError, DataFolder, OutfitScorer
@@ -38,6 +40,15 @@ def test_the_run_leaves_a_model_and_its_report(tiny_run, small_sample):
     assert report["made"] is True and report["seed"] == 0
     assert 0 <= report["test"]["coherence_auc"] <= 1 and 0 <= report["test"]["fitb"] <= 1
     assert len(json.loads((out / "history.json").read_text())["rows"]) == 2
+
+
+def test_the_same_seed_gives_the_same_numbers(tiny_run, small_sample, tiny_image_encoder, tmp_path):
+    out, report = tiny_run
+    sizes = {"hidden": 16, "filters": 8, "pair_dim": 8, "gcn_hidden": 16}  # as those of tiny_run
+    again = train(TrainOptions(small_sample, tmp_path, image_encoder=str(tiny_image_encoder), epochs=2, sizes=sizes))
+    assert again["val"] == report["val"] and again["test"] == report["test"]
+    first, second = (load_file(folder / "model.safetensors") for folder in (out, tmp_path))
+    assert all(torch.equal(weight, second[name]) for name, weight in first.items())
 
 
 def test_the_prior_ranks_every_outfit_alike(tiny_run, small_sample):
