@@ -32,7 +32,7 @@ from torch.utils.flop_counter import FlopCounterMode
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from fcn import Catalog, OutfitScorer, image_training  # noqa: E402
+from fcn import Catalog, OutfitScorer, Profile, image_training  # noqa: E402
 from fcn.encoders import ImageEncoder  # noqa: E402
 from fcn.item_table import item_bytes  # noqa: E402
 from fcn.outfits import canonical, network_inputs  # noqa: E402
@@ -224,9 +224,9 @@ def floor_kind(floor: dict[str, float]) -> str:
 
 def outfit_flops(scorer: OutfitScorer, rows: np.ndarray) -> float:
     """Floating-point operations of matrix products per outfit, when the items' half is there already."""
-    scorer.score_rows(rows, PROFILE)
-    with FlopCounterMode(display=False) as counter:
-        scorer.score_rows(rows, PROFILE)
+    wardrobe, profile = scorer.wardrobe([]), Profile.parse(PROFILE)
+    with FlopCounterMode(display=False) as counter:  # counts what its own thread does
+        scorer.judge(wardrobe, rows, profile)
     return counter.get_total_flops() / len(rows)
 
 
