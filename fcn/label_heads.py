@@ -1,10 +1,13 @@
-"""What the label heads share: their names, the plain linear one, and the losses.
+"""What the label heads share: their names, the plain linear one, groups whose values exclude each other, the losses.
 
 The others: fcn.ml_gcn, classifiers from the label graph (the FCN's own); fcn.label_query, attention to the items.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import torch
 from timm.loss import AsymmetricLossMultiLabel
 from torch import Tensor, nn
@@ -29,6 +32,32 @@ class LinearHead(nn.Module):
 
     def forward(self, outfits: Tensor) -> Tensor:
         return outfits @ self.weight.T + self.bias
+
+
+def exclusive_groups(labels: Sequence[str], targets: np.ndarray) -> tuple[tuple[int, int], ...]:
+    """First and last + 1 column of each label group ("group=value", groups side by side) of which no outfit of the
+    training targets (n, C) carries two values."""
+    groups = [label.partition("=")[0] for label in labels]
+    found = []
+    for group in dict.fromkeys(groups):
+        start = groups.index(group)
+        stop = start + groups.count(group)
+        if stop - start > 1 and len(targets) and targets[:, start:stop].sum(1).max() == 1:
+            found.append((start, stop))
+    return tuple(found)
+
+
+def exclusive(logits: Tensor, groups: Sequence[tuple[int, int]]) -> Tensor:
+    """(B, C) -> (B, C) logits of p where the values of a group, and "none" (logit 0), share one softmax: a type that is
+    likely makes all others unlikely. Columns outside groups stay."""
+    if not groups:
+        return logits
+    result = logits.clone()
+    for start, stop in groups:
+        some = logits[:, start:stop]
+        log_p = F.pad(some, (1, 0)).log_softmax(1)[:, 1:].clamp(max=-1e-6)  # no logit is infinite
+        result[:, start:stop] = log_p - torch.log(-torch.expm1(log_p))
+    return result
 
 
 def label_loss(name: str) -> nn.Module:

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from fcn import coherence, colour
 from fcn.attributes import AttributeLayer
 from fcn.label_graph import LabelGraph
-from fcn.label_heads import HEADS, LinearHead, label_loss
+from fcn.label_heads import HEADS, LinearHead, exclusive, label_loss
 from fcn.label_query import QueryHead
 from fcn.ml_gcn import MLGCNHead
 from fcn.outfit_encoder import OutfitEncoder, table_rows, with_padding
@@ -34,6 +34,7 @@ class FCNConfig:
     coherence: str = "match"
     colour: tuple[int, int] = (0, 0)  # first and last + 1 column of the colour the text names
     evidence: int = 0  # numbers that co-occurrence gives for each pair of items
+    exclusive: tuple[tuple[int, int], ...] = ()  # columns of label groups with at most one value an outfit
     hidden: int = 192
     filters: int = 128
     widths: tuple[int, ...] = (1, 2, 3, 4)
@@ -55,6 +56,7 @@ class FCNConfig:
                 "attributes": tuple(data["attributes"]),
                 "slots": tuple(data["slots"]),
                 "colour": tuple(data["colour"]),
+                "exclusive": tuple((start, stop) for start, stop in data["exclusive"]),
                 "widths": tuple(data["widths"]),
             }
         )
@@ -85,30 +87,53 @@ class Matching(nn.Module):
 
 
 class WideLayer(nn.Module):
-    """Label logits from what is worn where: linear in the attributes summed over each slot's items.
+    """Label logits linear in the items: what is worn where (attributes summed over each slot's items), or the items'
+    mean (attributes and raw features) where the catalogue's attributes say too little.
 
     Fitted apart and fixed (fcn.train.fit_wide), so that the deep layers learn what it cannot say.
     """
 
-    def __init__(self, slots: int, attributes: int, labels: int):
+    def __init__(self, slots: int, attributes: int, in_dim: int, labels: int):
+        """in_dim: columns of the items' inputs, attributes first."""
         super().__init__()
         self.register_buffer("weight", torch.zeros(slots * attributes, labels))
+        self.register_buffer("mean_weight", torch.zeros(in_dim, labels))
+        self.register_buffer("averaged", torch.zeros(()))  # 1: the mean of the items is read, 0: their sums by slot
 
     @staticmethod
     def sums(attributes: Tensor, slots: Tensor, mask: Tensor) -> Tensor:
         """(B, T, K) attributes, (B, T, S) one-hot slots, (B, T) mask -> (B, S * K)."""
         return torch.einsum("btk,bts->bsk", attributes, slots * mask.unsqueeze(-1)).flatten(1)
 
-    def items(self, attributes: Tensor, slots: Tensor) -> Tensor:
-        """(M, K) attributes, (M, S) one-hot slots -> (M, C): what each item adds to the label logits."""
-        return torch.einsum("mk,ms->msk", attributes, slots).flatten(1) @ self.weight
+    def use_sums(self, weight: Tensor) -> None:
+        """weight (S * K, C) of the sums by slot."""
+        self.weight.copy_(weight)
+        self.mean_weight.zero_()
+        self.averaged.fill_(0.0)
+
+    def use_means(self, weight: Tensor) -> None:
+        """weight (in_dim, C) of the items' mean."""
+        self.weight.zero_()
+        self.mean_weight.copy_(weight)
+        self.averaged.fill_(1.0)
+
+    def items(self, inputs: Tensor, slots: Tensor) -> Tensor:
+        """(M, in_dim) inputs, (M, S) one-hot slots -> (M, C): what each item says of the labels."""
+        attributes = inputs[:, : len(self.weight) // max(slots.shape[1], 1)]
+        worn = torch.einsum("mk,ms->msk", attributes, slots).flatten(1)
+        return worn @ self.weight + inputs @ self.mean_weight
+
+    def outfits(self, items: Tensor, rows: Tensor, lengths: Tensor) -> Tensor:
+        """(M + 1, C) table with a last row of zeros, (B, T) rows of it, (B,) numbers of items -> (B, C)."""
+        total = F.embedding_bag(rows, items, mode="sum")
+        return total / lengths.clamp(min=1).pow(self.averaged).unsqueeze(1)
 
 
 class FashionCognitiveNetwork(nn.Module):
     """Which labels an outfit carries (label-query, ML-GCN or linear head) and whether its items hang together.
 
-    Wide and deep (Cheng et al., 2016): to the deep layers' logits comes what is linear in attributes, per slot for
-    labels (WideLayer) and per pair of items for coherence (Matching).
+    Wide and deep (Cheng et al., 2016): to the deep layers' logits comes what is linear in the items for labels
+    (WideLayer) and in pairs of attributes for coherence (Matching).
 
     Inputs are items in canonical order (fcn.outfit_encoder.canonical_order), items first, padding last.
     """
@@ -124,8 +149,8 @@ class FashionCognitiveNetwork(nn.Module):
         self.settings = config  # not `config`: the Trainer would write into it
         self.register_buffer("scale", torch.ones(config.in_dim))  # of the features' columns
         self.attributes = AttributeLayer(config.in_dim, config.attributes)
-        self.wide = WideLayer(config.slots[1] - config.slots[0], self.attributes.out_dim, len(config.labels))
-        in_dim = self.attributes.out_dim + config.in_dim
+        in_dim, slots = self.attributes.out_dim + config.in_dim, config.slots[1] - config.slots[0]
+        self.wide = WideLayer(slots, self.attributes.out_dim, in_dim, len(config.labels))
         self.encoder = OutfitEncoder(in_dim, config.hidden, config.filters, config.widths, config.dropout)
         self.pairs = PairEncoder(config.hidden, config.pair_dim, config.dropout)
         self.out_dim = self.encoder.out_dim + self.pairs.out_dim
@@ -142,7 +167,6 @@ class FashionCognitiveNetwork(nn.Module):
             self.head = MLGCNHead(self.out_dim, phrases, graph.edge_index, graph.edge_weight, config.gcn_hidden)
         else:
             self.head = LinearHead(self.out_dim, len(config.labels))
-        slots = config.slots[1] - config.slots[0]
         if config.coherence == "match":
             self.matching = Matching(self.attributes.out_dim)
             self.coherence = coherence.classifier(self.out_dim, config.hidden, config.dropout)
@@ -176,7 +200,7 @@ class FashionCognitiveNetwork(nn.Module):
             "taps": self.encoder.taps(items),
             "left": left,
             "right": right,
-            "wide": self.wide.items(attributes, slots),
+            "wide": self.wide.items(inputs, slots),
         }
         if isinstance(self.head, QueryHead):
             tables["query"] = self.head.items(inputs)
@@ -205,7 +229,6 @@ class FashionCognitiveNetwork(nn.Module):
         outfits = self.encoder.pool(items["taps"], rows, lengths)
         pairs = Pairs(rows, mask)
         embedding = torch.cat([outfits, self.pairs.outfits((items["left"], items["right"]), pairs)], 1)
-        wide = F.embedding_bag(rows, items["wide"], mode="sum")
         if self.settings.coherence == "match":
             matching = self.matching.outfits(items["matching"], rows, lengths)
             logits = [self.coherence(self.dropout(embedding)).squeeze(-1) + matching]
@@ -215,8 +238,9 @@ class FashionCognitiveNetwork(nn.Module):
         else:
             judged = self.coherence.outfits(items["coherence"], rows, mask)
             experts = judged.unsqueeze(1)
+        labels = self.wide.outfits(items["wide"], rows, lengths) + self.deep(items, rows, mask, embedding)
         return {
-            "label_logits": wide + self.deep(items, rows, mask, embedding),
+            "label_logits": exclusive(labels, self.settings.exclusive),
             "coherence_logits": judged,
             "experts": experts,
             "embedding": embedding,
@@ -253,8 +277,13 @@ class FashionCognitiveNetwork(nn.Module):
         return self.mixture(torch.from_numpy(experts).to(self.mixture.weight)).cpu().numpy()
 
     def slot_sums(self, features: Tensor, mask: Tensor) -> Tensor:
-        """(B, T, D) features -> (B, S * K), what the wide layer is linear in."""
+        """(B, T, D) features -> (B, S * K) attributes summed by slot, which the wide layer may be linear in."""
         return self.wide.sums(self.attributes(features), features[..., slice(*self.settings.slots)], mask)
+
+    def means(self, features: Tensor, mask: Tensor) -> Tensor:
+        """(B, T, D) features -> (B, K + D) means of the items' inputs, which the wide layer may be linear in."""
+        inputs = torch.cat([self.attributes(features), features * self.scale], -1) * mask.unsqueeze(-1)
+        return inputs.sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
 
     def forward(
         self,

@@ -11,7 +11,9 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -29,17 +31,20 @@ from fcn.familiarity import UNSURE, Familiarity
 from fcn.features import FeatureStore, ItemEncoder
 from fcn.folder import DataFolder
 from fcn.label_graph import LabelGraph, conditional
+from fcn.label_heads import exclusive, exclusive_groups
+from fcn.logistic import lasso_path, ridge_path
 from fcn.metrics import absent_labels, label_metrics, mean_average_precision
 from fcn.model import FashionCognitiveNetwork, FCNConfig
 from fcn.outfits import CoherenceTest, Modalities, OutfitDataset, OutfitSet, TrainingCollator, gather
 from fcn.personal import PersonalFit, silent_labels
-from fcn.sparse import lasso_path
 from fcn.training import History, describe_machine, fingerprint_of, fit, set_seed
 
 KIND = "fcn"
 MOST_WIDE = 20_000  # outfits the wide layer is fitted on; its few hundred weights need no more
 MOST_COMPLETIONS = 200_000  # outfits scored for the retrieval figures of the report
 RAW = 0.2  # size of the raw features: enough for what no attribute says, too little to learn items by heart
+DECAY = 1.0  # weight decay of the deep layers, against the same
+BARE_RAW, BARE_DECAY = 1.0, 0.1  # where raw features say more of the labels than attributes do; see fit_wide
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,6 @@ class TrainOptions:
     epochs: int = 20
     batch_size: int = 64
     lr: float = 4e-3
-    weight_decay: float = 1.0
     patience: int = 8
     seed: int = 0
     restart: bool = False
@@ -133,7 +137,8 @@ def train(options: TrainOptions) -> dict:
     layer = fit_attributes(folder.catalog, features, known, hide)
     slots, colour = encoder.slices["slot"], encoder.slices["colour"]
     evidence = FEATURES if options.coherence == "match" else 0
-    sizes = {"colour": (colour.start, colour.stop), "evidence": evidence, **options.sizes}
+    exclude = exclusive_groups(labels, splits.train.targets)
+    sizes = {"colour": (colour.start, colour.stop), "evidence": evidence, "exclusive": exclude, **options.sizes}
     config = FCNConfig(
         features.shape[1],
         tuple(labels),
@@ -152,10 +157,11 @@ def train(options: TrainOptions) -> dict:
     model = FashionCognitiveNetwork(config, graph, phrases)
     model.attributes.load_state_dict(layer.state_dict())
     model.scale.copy_(feature_scale(features, encoder, known))
+    decay = DECAY
     prevalence = (splits.train.targets.sum(0) + 1.0) / (len(splits.train) + 2.0)
     model.start_at_prior(torch.from_numpy(prevalence).float())
-    if labels:
-        fit_wide(model, splits, features, options.seed)
+    if labels and fit_wide(model, splits, features, options.seed):
+        decay = BARE_DECAY
 
     questions = {part.split: CoherenceTest.make(part, options.seed) for part in (splits.val, splits.test)}
     history = fit(
@@ -167,7 +173,7 @@ def train(options: TrainOptions) -> dict:
         epochs=options.epochs,
         batch_size=options.batch_size,
         lr=options.lr,
-        weight_decay=options.weight_decay,
+        weight_decay=decay,
         patience=options.patience,
         metric="score",
         seed=options.seed,
@@ -284,25 +290,43 @@ def item_encoder(options: TrainOptions, folder: DataFolder, outfits: OutfitSet) 
 
 
 @torch.no_grad()
-def fit_wide(model: FashionCognitiveNetwork, splits: Splits, features: np.ndarray, seed: int) -> None:
-    """Fit the wide layer on the training outfits, at most MOST_WIDE of them; validation mAP sets its sparsity."""
+def fit_wide(model: FashionCognitiveNetwork, splits: Splits, features: np.ndarray, seed: int) -> bool:
+    """Fit the wide layer on the training outfits, at most MOST_WIDE of them; validation mAP chooses its penalty and
+    what it reads: attributes summed by slot (lasso), or the mean of all inputs (ridge).
 
-    def sums(rows: np.ndarray) -> torch.Tensor:
-        parts = [model.slot_sums(*gather(features, rows[i : i + BATCH])) for i in range(0, len(rows), BATCH)]
-        return torch.cat(parts)
-
+    Where the mean wins, the catalogue's attributes say too little (pictures without titles, for example), and the deep
+    layers must read the raw features too: the model's scale becomes BARE_RAW, and the answer is true.
+    """
     chosen = np.arange(len(splits.train))
     if len(chosen) > MOST_WIDE:
         chosen = np.sort(np.random.default_rng(seed).choice(chosen, MOST_WIDE, replace=False))
-    inputs, val = sums(splits.train.rows[chosen]), sums(splits.val.rows[:MOST_WIDE])
     targets = torch.from_numpy(splits.train.targets[chosen]).float()
 
-    def score(weight: torch.Tensor, bias: torch.Tensor) -> float:
-        return mean_average_precision((val @ weight + bias).numpy(), splits.val.targets[:MOST_WIDE])
+    def fitted(read: Callable, path: Callable) -> tuple[float, torch.Tensor, torch.Tensor]:
+        inputs, val = (
+            torch.cat([read(*gather(features, rows[i : i + BATCH])) for i in range(0, len(rows), BATCH)])
+            for rows in (splits.train.rows[chosen], splits.val.rows[:MOST_WIDE])
+        )
 
-    weight, bias = lasso_path(inputs, targets, score)
-    model.wide.weight.copy_(weight)
-    model.head.bias.copy_(bias)
+        def score(weight: torch.Tensor, bias: torch.Tensor) -> float:
+            logits = exclusive(val @ weight + bias, model.settings.exclusive)
+            return mean_average_precision(logits.numpy(), splits.val.targets[:MOST_WIDE])
+
+        weight, bias = path(inputs, targets, score)
+        return score(weight, bias), weight, bias
+
+    by_slot = fitted(model.slot_sums, lasso_path)
+    scale = model.scale.clone()
+    model.scale.mul_(BARE_RAW / RAW)
+    mean = fitted(model.means, partial(ridge_path, groups=model.settings.exclusive))
+    averaged = mean[0] > by_slot[0]
+    if averaged:
+        model.wide.use_means(mean[1])
+    else:
+        model.scale.copy_(scale)
+        model.wide.use_sums(by_slot[1])
+    model.head.bias.copy_(mean[2] if averaged else by_slot[2])
+    return averaged
 
 
 def modalities(encoder: ItemEncoder, folder: DataFolder) -> Modalities:

@@ -5,7 +5,7 @@ from safetensors.torch import load_file, save_file
 from torch.nn import functional as F
 
 from fcn.label_graph import LabelGraph
-from fcn.label_heads import LinearHead, label_loss
+from fcn.label_heads import LinearHead, exclusive, exclusive_groups, label_loss
 from fcn.label_query import QueryHead
 from fcn.metrics import mean_average_precision
 from fcn.ml_gcn import MLGCNHead
@@ -170,3 +170,22 @@ def test_loss_names_are_checked():
     torch.testing.assert_close(label_loss("bce")(torch.zeros(2, 3), torch.ones(2, 3)), 3 * torch.log(torch.tensor(2.0)))
     with pytest.raises(ValueError, match="asl"):
         label_loss("hinge")
+
+
+def test_groups_of_which_no_outfit_carries_two_values():
+    labels = ("type=a", "type=b", "mood=a", "mood=b", "one=a")
+    targets = np.array([[1, 0, 1, 1, 1], [0, 1, 0, 0, 0], [0, 0, 1, 0, 0]])
+    assert exclusive_groups(labels, targets) == ((0, 2),)
+    assert exclusive_groups(labels, targets[:0]) == ()
+
+
+def test_exclusive_values_and_none_share_one_softmax():
+    torch.manual_seed(0)
+    logits = torch.randn(4, 5)
+    found = exclusive(logits, ((1, 4),))
+    torch.testing.assert_close(found[:, [0, 4]], logits[:, [0, 4]])
+    powers = logits[:, 1:4].exp()
+    torch.testing.assert_close(found[:, 1:4].sigmoid(), powers / (1 + powers.sum(1, keepdim=True)))
+    extreme = torch.tensor([[80.0, -80.0]], requires_grad=True)
+    label_loss("bce")(exclusive(extreme, ((0, 2),)), torch.tensor([[0.0, 1.0]])).backward()
+    assert torch.isfinite(extreme.grad).all() and extreme.grad[0, 0] > 0 > extreme.grad[0, 1]

@@ -101,6 +101,23 @@ def test_the_wide_layer_is_linear_in_what_is_worn_where():
     torch.testing.assert_close(after["coherence_logits"], before["coherence_logits"])
 
 
+def test_the_wide_layer_may_be_linear_in_the_mean_of_the_items():
+    model, (features, mask) = network().eval(), batch()
+    model.attributes.weight.normal_()
+    model.scale.fill_(0.5)
+    before = model(features, mask)
+    model.wide.use_sums(torch.randn(model.wide.weight.shape))
+    weight = torch.randn(model.wide.mean_weight.shape)
+    model.wide.use_means(weight)  # the other block is zero again
+    after = model(features, mask)
+    for i, length in enumerate((4, 2, 1)):
+        items = torch.cat([model.attributes(features[i, :length]), 0.5 * features[i, :length]], 1)
+        said = items.mean(0) @ weight
+        torch.testing.assert_close(after["label_logits"][i] - before["label_logits"][i], said, atol=1e-5, rtol=1e-4)
+    read = model.means(features, mask) @ weight
+    torch.testing.assert_close(after["label_logits"] - before["label_logits"], read, atol=1e-5, rtol=1e-4)
+
+
 def test_matching_is_the_mean_over_pairs():
     torch.manual_seed(0)
     layer, items = Matching(5), torch.randn(2, 3, 5)
