@@ -13,15 +13,12 @@ the training items; all methods of a seed read the features of one and the same 
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from transformers import get_cosine_schedule_with_warmup
@@ -29,11 +26,9 @@ from transformers import get_cosine_schedule_with_warmup
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.label_tasks import CACHE, Task, load, options_of  # noqa: E402
 from benchmarks.report import write_report  # noqa: E402
 from fcn.artifacts import write_json  # noqa: E402
-from fcn.attributes import fit_attributes  # noqa: E402
-from fcn.features import FeatureStore  # noqa: E402
-from fcn.folder import DataFolder  # noqa: E402
 from fcn.label_graph import LabelGraph  # noqa: E402
 from fcn.label_heads import LinearHead, label_loss  # noqa: E402
 from fcn.label_query import QueryHead  # noqa: E402
@@ -42,119 +37,14 @@ from fcn.metrics import label_metrics, mean_average_precision  # noqa: E402
 from fcn.ml_gcn import MLGCNHead  # noqa: E402
 from fcn.model import WideLayer  # noqa: E402
 from fcn.outfit_encoder import with_padding  # noqa: E402
-from fcn.train import (  # noqa: E402
-    BARE_DECAY,
-    BARE_RAW,
-    DECAY,
-    RAW,
-    Splits,
-    TrainOptions,
-    feature_scale,
-    item_encoder,
-    modalities,
-    train,
-)
+from fcn.train import BARE_DECAY, DECAY, TrainOptions, train  # noqa: E402
 from fcn.training import set_seed  # noqa: E402
 
-CACHE = ROOT / "runs" / "label_heads"
 PRODUCTS = ROOT.parent / "shared" / "data" / "fashion_product_images"
 POOLINGS = ("mean", "max", "slots", "slots+mean")
 DECAYS = (DECAY, BARE_DECAY)  # weight decay of the heads that AdamW trains
 EPOCHS = 20
 SHOWN = ("map", "of1", "cf1")
-
-
-@dataclass(frozen=True)
-class Task:
-    """One seed of a data set.
-
-    items (N, K + D): attribute probabilities, then scaled raw features; slots (N, S) one-hot; rows (n, T) of items,
-    -1 padded, and targets (n, C) by split.
-    """
-
-    items: Tensor
-    attributes: int  # K
-    slots: Tensor
-    rows: dict[str, np.ndarray]
-    targets: dict[str, np.ndarray]
-    phrases: Tensor
-    labels: tuple[str, ...]
-
-
-def script(name: str):
-    """datasets/NAME/prepare.py as a module; the folder is no package."""
-    spec = importlib.util.spec_from_file_location(f"prepare_{name}", ROOT / "datasets" / name / "prepare.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def options_of(dataset: str, seed: int, products: Path) -> TrainOptions:
-    """How train_fcn.py is run on a data set; its data, and for pictures alone their encoder, are made if need be."""
-    place = CACHE / f"{dataset}-{seed}"
-    place.mkdir(parents=True, exist_ok=True)
-    if dataset == "sample":
-        if not (place / "data").exists():
-            script("sample").prepare(place / "data", seed)
-        return TrainOptions(place / "data", place / "dresswell", seed=seed)
-    for name, titles in (("titled", True), ("data", False)):
-        if not (place / name).exists():
-            script("fashion_product_images").prepare(products, place / name, labels=True, titles=titles, seed=seed)
-    # what the shop says of its training items teaches the picture encoder; nothing else sees it
-    teacher = DataFolder.open(place / "titled")
-    learnt = TrainOptions(place / "titled", place / "teacher", seed=seed)
-    image = item_encoder(learnt, teacher, Splits.read(teacher).train).image
-    if not (place / "pictures").exists():
-        image.save_pretrained(place / "pictures")
-    return TrainOptions(place / "data", place / "dresswell", image_encoder=str(place / "pictures"), seed=seed)
-
-
-def load(dataset: str, options: TrainOptions) -> Task:
-    """Item features of the product's encoders, kept for the next call."""
-    kept = options.data.parent / "task.npz"
-    if not kept.exists():
-        temporary = kept.with_name("writing.npz")
-        np.savez(temporary, **features_of(options, RAW if dataset == "sample" else BARE_RAW))
-        temporary.replace(kept)
-    with np.load(kept) as found:
-        return Task(
-            torch.from_numpy(found["items"]),
-            int(found["attributes"]),
-            torch.from_numpy(found["slots"]),
-            {split: found[f"{split}_rows"] for split in ("train", "val", "test")},
-            {split: found[f"{split}_targets"] for split in ("train", "val", "test")},
-            torch.from_numpy(found["phrases"]),
-            tuple(found["labels"].tolist()),
-        )
-
-
-def features_of(options: TrainOptions, raw: float) -> dict[str, np.ndarray]:
-    """Encoders as train_fcn.py fits them, on training items; then every item's features and attribute probabilities.
-
-    raw: size of the features beside the attributes' 1.
-    """
-    set_seed(options.seed)
-    folder = DataFolder.open(options.data)
-    splits = Splits.read(folder)
-    encoder = item_encoder(options, folder, splits.train)
-    features = np.array(FeatureStore(options.out / "cache" / "features", encoder).get(folder.catalog), np.float32)
-    known = splits.train.items()
-    layer = fit_attributes(folder.catalog, features, known, modalities(encoder, folder))
-    scale = feature_scale(features, encoder, known) * (raw / RAW)
-    given = torch.from_numpy(features)
-    with torch.no_grad():
-        attributes = layer(given)
-    labels = folder.vocabulary.outfit_labels
-    arrays = {
-        "items": torch.cat([attributes, given * scale], 1).numpy(),
-        "attributes": np.array(attributes.shape[1]),
-        "slots": features[:, encoder.slices["slot"]],
-        "phrases": encoder.text.encode([folder.vocabulary.phrase(label) for label in labels]),
-        "labels": np.array(labels),
-    }
-    for part in (splits.train, splits.val, splits.test):
-        arrays[f"{part.split}_rows"], arrays[f"{part.split}_targets"] = part.rows, part.targets
-    return arrays
 
 
 def pooled(task: Task, split: str, how: str) -> Tensor:

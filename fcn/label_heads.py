@@ -1,6 +1,6 @@
 """What the label heads share: their names, the plain linear one, groups whose values exclude each other, the losses.
 
-The others: fcn.ml_gcn, classifiers from the label graph (the FCN's own); fcn.label_query, attention to the items.
+The others: fcn.label_query, attention to the items; fcn.ml_gcn, classifiers from the label graph (the FCN paper's).
 """
 
 from __future__ import annotations

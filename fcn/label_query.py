@@ -59,10 +59,11 @@ class QueryHead(nn.Module):
 
         Returns (B, C) label logits.
         """
-        found = items[rows]
+        found = F.embedding(rows, items)
         scores, values = found.split([len(self.bias) * self.heads, self.heads * self.width], -1)
         share = scores.masked_fill(~mask.unsqueeze(-1), MASKED).softmax(1)
         share = share.unflatten(2, (-1, self.heads))
         looked = torch.einsum("btch,bthw->bchw", share, values.unflatten(2, (self.heads, -1))).flatten(2)
-        seen = self.dropout(torch.cat([looked, F.gelu(self.mix(looked))], -1))
-        return (seen * self.weight).sum(-1) + self.bias
+        direct, mixed = self.weight.split([looked.shape[2], self.mix.out_features], 1)
+        said = (self.dropout(looked) * direct).sum(-1) + (self.dropout(F.gelu(self.mix(looked))) * mixed).sum(-1)
+        return said + self.bias

@@ -1,4 +1,4 @@
-"""ML-GCN: label classifiers learnt by graph convolution over the label graph, the FCN's own head.
+"""ML-GCN: label classifiers learnt by graph convolution over the label graph, the head of the FCN paper.
 
 ML-GCN (Chen et al., CVPR 2019, equations 1-5): node inputs H0 are the labels' phrase embeddings (C, d); two
 graph convolutions with LeakyReLU(0.2) between give W (C, D); logits = o W^T. The graph is a buffer,
