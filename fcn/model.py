@@ -125,6 +125,8 @@ class WideLayer(nn.Module):
 
     def outfits(self, items: Tensor, rows: Tensor, lengths: Tensor) -> Tensor:
         """(M + 1, C) table with a last row of zeros, (B, T) rows of it, (B,) numbers of items -> (B, C)."""
+        if items.shape[1] == 0:  # no labels; embedding_bag may refuse a table without columns
+            return items.new_zeros(len(rows), 0)
         total = F.embedding_bag(rows, items, mode="sum")
         return total / lengths.clamp(min=1).pow(self.averaged).unsqueeze(1)
 

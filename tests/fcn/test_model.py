@@ -157,3 +157,9 @@ def test_items_computed_once_for_many_outfits_give_the_same_answers():
     expected = model(own, rows < 10)
     for name, values in found.items():
         torch.testing.assert_close(values, expected[name], atol=1e-6, rtol=1e-5)
+
+
+def test_a_network_without_labels():
+    config = FCNConfig(6, (), (2, 3), (4, 6), **SIZES)
+    model, (features, mask) = FashionCognitiveNetwork(config).eval(), batch()
+    assert model(features, mask)["label_logits"].shape == (3, 0)
