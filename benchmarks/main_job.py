@@ -1,8 +1,8 @@
 """The main job's figures from finished runs: python benchmarks/main_job.py
 
 Reads runs/demo/metrics.json (make demo), runs/rtr/evaluation.json and runs/amazon/evaluation.json (train_llm.py on the
-folders that datasets/*/prepare.py write) as far as they are there; a run that is missing is left out and named.
-Writes benchmarks/results/main_job.json and prints it as tables; `python benchmarks/readme.py` puts them into README.md.
+folders that datasets/*/prepare.py write) as far as they are there; what benchmarks/results/main_job.json holds of a run
+that is missing stays. Writes that file and prints it as tables; `python benchmarks/readme.py` puts them into README.md.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.report import write_report  # noqa: E402
+from benchmarks.report import ROOT, write_report  # noqa: E402
 from reports.measure import FCN, OPPONENTS, SEQLLM, floors  # noqa: E402
 
 REAL = {"rtr": "RentTheRunway, next rental", "amazon": "Amazon clothing, next purchase"}
@@ -58,11 +58,17 @@ def collect(runs: Path) -> tuple[dict, dict, list[str]]:
         trained = f"; trained in {training['seconds'] / 60:.0f} min" if "seconds" in training else ""
         notes.append(f"{title}: {report['items']:,} items, {report['events']:,} test events of "
                      f"{report['people']:,} people, full ranking{trained}")  # fmt: skip
-    missing = [name for name in ("demo", *REAL) if not any((runs / name / f).exists()
-               for f in ("metrics.json", "evaluation.json"))]  # fmt: skip
-    if missing:
-        notes.append(f"not measured here: {', '.join(missing)}")
     return results, floor, notes
+
+
+def kept(written: dict, results: dict) -> tuple[dict, list[str]]:
+    """Rows and notes of data sets in an earlier report that ``results`` has not."""
+    old = {name: methods for name, methods in written["results"].items() if name not in results}
+    rows = {
+        name: {method: {key: value["seeds"] for key, value in metrics.items()} for method, metrics in methods.items()}
+        for name, methods in old.items()
+    }
+    return rows, [note for note in written["notes"] if note.partition(":")[0] in old]
 
 
 def main() -> int:
@@ -72,6 +78,10 @@ def main() -> int:
     if not results:
         print("no finished run found; make demo makes one", file=sys.stderr)
         return 2
+    before = ROOT / "benchmarks" / "results" / "main_job.json"
+    if before.exists():
+        rows, old_notes = kept(json.loads(before.read_text(encoding="utf-8")), results)
+        results, notes = results | rows, notes + old_notes
     write_report("main_job", "python benchmarks/main_job.py", results, floor, notes)
     return 0
 
