@@ -23,6 +23,7 @@ from fcn.artifacts import sha256  # noqa: E402
 MARKED = re.compile(r"(<!-- table:(\w+) -->\n).*?(<!-- /table:\2 -->)", re.DOTALL)
 BLOCK = re.compile(r"<!-- run( \w+)? -->\n```python\n(.*?)```", re.DOTALL)
 OUTPUT = "# => "
+DETAILS = ("coherence: ", "labels: ")  # notes on options and searches; they stay in the JSON
 
 
 def rendered(name: str) -> str:
@@ -32,7 +33,8 @@ def rendered(name: str) -> str:
         return f"Not measured yet; `python benchmarks/{name}.py` does it.\n"
     report = json.loads(path.read_text(encoding="utf-8"))
     machine = ", ".join(f"{key} {value}" for key, value in report["machine"].items() if value is not None)
-    notes = "\n".join(f"- {note}" for note in [*report["notes"], f"measured {report['date']} on {machine}"])
+    told = [note for note in report["notes"] if not note.startswith(DETAILS)]
+    notes = "\n".join(f"- {note}" for note in [*told, f"measured {report['date']} on {machine}"])
     return f"{table(report | {'floor': {}, 'notes': []}).strip()}\n\n{notes}\n"
 
 
