@@ -91,7 +91,8 @@ def test_the_command_scores_every_outfit_of_a_folder(tiny_run, small_sample, sco
     assert done.returncode == 0 and "240 outfits" in done.stdout, done.stderr
     table = pq.read_table(out)
     assert table.column_names == ["outfit_id", *FIELDS]
-    assert table["outfit_id"].to_pylist() == [outfit.outfit_id for outfit in DataFolder.open(small_sample).outfit_list()]
+    names = [outfit.outfit_id for outfit in DataFolder.open(small_sample).outfit_list()]
+    assert table["outfit_id"].to_pylist() == names
     found = np.array([table[name].to_numpy() for name in FIELDS])
     np.testing.assert_allclose(found, numbers(scorer.score_rows(rows, PROFILE)), atol=1e-6, rtol=0)
     assert os.listdir(out.parent) == ["scores.parquet"]
