@@ -10,7 +10,8 @@ import importlib
 
 from fcn.catalog import Catalog
 from fcn.errors import ArtifactError, DataError, DresswellError, Problem
-from fcn.folder import DataFolder, write_folder
+from fcn.folder import DataFolder
+from fcn.folder_writing import write_folder
 from fcn.types import SLOTS, Item, LabelGroup, LabelVocabulary, Outfit, Profile
 
 __version__ = "0.1.0"

@@ -18,7 +18,8 @@ import pyarrow.parquet as pq
 
 from fcn.catalog import plain
 from fcn.errors import DataError, Problem
-from fcn.folder import DataFolder, refuse_foreign, replacing
+from fcn.folder import DataFolder
+from fcn.folder_writing import refuse_foreign, replacing
 from fcn.integrity import picture_keys
 from fcn.schema import INFO, OUTFITS, SCHEMAS, SPLITS
 from fcn.splits import component_split, outfit_components

@@ -27,8 +27,9 @@ import pyarrow as pa
 # fcn is found also where dresswell is not installed; last on the path, so that it hides nothing
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
+from fcn.adapters import run
 from fcn.errors import DataError, Problem  # noqa: E402
-from fcn.folder import write_folder  # noqa: E402
+from fcn.folder_writing import write_folder  # noqa: E402
 from fcn.garments import garment_of, guess_garment  # noqa: E402
 from fcn.splits import global_time, leave_one_out  # noqa: E402
 from fcn.streams import JsonLines  # noqa: E402
@@ -417,17 +418,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--skip-bad", action="store_true", help="leave unreadable lines out and count them")
     args = parser.parse_args(argv)
-    try:
-        counts = prepare(args.raw, args.out, args.category, args.split, args.core, args.skip_bad)
-    except DataError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("stopped; nothing was written", file=sys.stderr)
-        return 130
-    for label, number in counts.items():
-        print(f"{label:<55} {number:>12,}")
-    return 0
+    return run(lambda: prepare(args.raw, args.out, args.category, args.split, args.core, args.skip_bad), 55)
 
 
 if __name__ == "__main__":

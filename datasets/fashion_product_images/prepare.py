@@ -23,8 +23,9 @@ from tqdm import tqdm
 # fcn is found also where dresswell is not installed; last on the path, so that it hides nothing
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
+from fcn.adapters import run
 from fcn.errors import DataError, Problem  # noqa: E402
-from fcn.folder import write_folder  # noqa: E402
+from fcn.folder_writing import write_folder  # noqa: E402
 from fcn.garments import guess_garment  # noqa: E402
 from fcn.images import open_image  # noqa: E402
 from fcn.types import Item, Outfit, one_line  # noqa: E402
@@ -310,17 +311,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the random split (default 0)")
     parser.add_argument("--skip-bad", action="store_true", help="leave unreadable lines out and count them")
     args = parser.parse_args(argv)
-    try:
-        counts = prepare(**vars(args))
-    except DataError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("stopped; nothing was written", file=sys.stderr)
-        return 130
-    for name, number in counts.items():
-        print(f"{name:<68} {number:>12,}")
-    return 0
+    return run(lambda: prepare(**vars(args)), 68)
 
 
 if __name__ == "__main__":

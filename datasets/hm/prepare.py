@@ -26,9 +26,10 @@ sys.path += [place for place in (str(HERE), str(HERE.parents[1])) if place not i
 from hm_release import EPOCH, GROUPS, Purchases, read_articles, read_customers, read_transactions  # noqa: E402
 from hm_tables import event_batches, items_table, people_table, without_bad_pictures  # noqa: E402
 
+from fcn.adapters import run  # noqa: E402
 from fcn.errors import DataError, Problem  # noqa: E402
 from fcn.events import compact, first_choices, k_core  # noqa: E402
-from fcn.folder import write_folder  # noqa: E402
+from fcn.folder_writing import write_folder  # noqa: E402
 from fcn.schema import SPLITS  # noqa: E402
 from fcn.splits import global_time, leave_one_out  # noqa: E402
 
@@ -179,17 +180,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--no-images", dest="images", action="store_false", help="leave the pictures where they are")
     parser.add_argument("--skip-bad", action="store_true", help="leave unreadable rows and pictures out, count them")
     args = parser.parse_args(argv)
-    try:
-        counts = prepare(**vars(args))
-    except DataError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except (KeyboardInterrupt, pa.ArrowCancelled):  # the latter where pyarrow was at work
-        print("stopped; nothing was written", file=sys.stderr)
-        return 130
-    for name, number in counts.items():
-        print(f"{name:<60} {number:>12,}")
-    return 0
+    return run(lambda: prepare(**vars(args)), 60)
 
 
 if __name__ == "__main__":

@@ -29,8 +29,9 @@ sys.path += [str(HERE), str(HERE.parents[1])]
 from ifashion_lines import CommaLines, Smallest, hashes, split_ids  # noqa: E402
 from ifashion_slots import slots_of_categories  # noqa: E402
 
+from fcn.adapters import run  # noqa: E402
 from fcn.errors import DataError, Problem  # noqa: E402
-from fcn.folder import write_folder  # noqa: E402
+from fcn.folder_writing import write_folder  # noqa: E402
 
 PUBLISHED = "'Alibaba-iFashion', linked from the repository wenyuer/POG on GitHub"
 OUTFITS = ("outfit_id", "item_ids")
@@ -359,17 +360,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0, help="of what is drawn and of the split (default 0)")
     parser.add_argument("--skip-bad", action="store_true", help="leave unreadable lines out and count them")
     args = parser.parse_args(argv)
-    try:
-        counts = prepare(**vars(args))
-    except DataError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("stopped; nothing was written", file=sys.stderr)
-        return 130
-    for name, number in counts.items():
-        print(f"{name:<60} {number:>12,}")
-    return 0
+    return run(lambda: prepare(**vars(args)), 60)
 
 
 if __name__ == "__main__":

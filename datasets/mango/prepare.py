@@ -25,9 +25,10 @@ sys.path += [place for place in (str(HERE), str(HERE.parents[1])) if place not i
 from cold_validation import cut_validation  # noqa: E402
 from spanish_colours import translate  # noqa: E402
 
+from fcn.adapters import run  # noqa: E402
 from fcn.csv_rows import CsvRows  # noqa: E402
 from fcn.errors import DataError, Problem  # noqa: E402
-from fcn.folder import write_folder  # noqa: E402
+from fcn.folder_writing import write_folder  # noqa: E402
 from fcn.garments import garment_of  # noqa: E402
 from fcn.pictures import check_images  # noqa: E402
 from fcn.reading import Report  # noqa: E402
@@ -301,17 +302,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--val-share", type=float, default=VAL_SHARE, help="of the outfits that validate")
     parser.add_argument("--skip-bad", action="store_true", help="leave unreadable rows and pictures out, count them")
     args = parser.parse_args(argv)
-    try:
-        counts = prepare(args.raw, args.out, args.split, args.seed, args.val_share, args.skip_bad)
-    except DataError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("stopped; nothing was written", file=sys.stderr)
-        return 130
-    for name, number in counts.items():
-        print(f"{name:<70} {number:>10,}")
-    return 0
+    return run(lambda: prepare(args.raw, args.out, args.split, args.seed, args.val_share, args.skip_bad), 70, digits=10)
 
 
 if __name__ == "__main__":

@@ -26,9 +26,10 @@ sys.path += [place for place in (str(HERE), str(HERE.parents[1])) if place not i
 
 from modcloth_body import GROUPS, stated_labels  # noqa: E402
 
+from fcn.adapters import find_packed, items_of_categories, run  # noqa: E402
 from fcn.errors import DataError, Problem  # noqa: E402
 from fcn.events import k_core  # noqa: E402
-from fcn.folder import write_folder  # noqa: E402
+from fcn.folder_writing import write_folder  # noqa: E402
 from fcn.schema import SPLITS  # noqa: E402
 from fcn.splits import leave_one_out  # noqa: E402
 from fcn.streams import JsonLines  # noqa: E402
@@ -123,19 +124,7 @@ def profile_of(purchases: list[dict[str, Any]], splits: list[str]) -> list[str]:
 def items_table(purchases: list[dict[str, Any]]) -> pa.Table:
     """One row per item in order of appearance; the release says nothing of an item but its category."""
     categories = {purchase["item"]: purchase["category"] for purchase in purchases}
-    count = len(categories)
-    return pa.table(
-        {
-            "item_id": pa.array(list(categories), pa.string()),
-            "title": pa.array([category.capitalize() for category in categories.values()], pa.string()),
-            "category": pa.array(list(categories.values()), pa.string()),
-            "slot": pa.array([SLOT_OF_CATEGORY.get(name, "other") for name in categories.values()], pa.string()),
-            "image": pa.nulls(count, pa.string()),
-            "attributes": pa.array([[]] * count, pa.map_(pa.string(), pa.string())),
-            "price": pa.nulls(count, pa.float64()),
-            "in_stock": pa.array([True] * count, pa.bool_()),
-        }
-    )
+    return items_of_categories(categories, SLOT_OF_CATEGORY)
 
 
 def prepare(
@@ -147,7 +136,7 @@ def prepare(
         message = "the release has no dates, so nothing is a person's last event or before a date"
         raise DataError(Problem(None, None, "--split", split, message, "use --split random"))
     counts: dict[str, Any] = {}
-    purchases = read_purchases(find_file(Path(raw)), skip_bad, counts)
+    purchases = read_purchases(find_packed(Path(raw), FILE_NAME, PUBLISHED), skip_bad, counts)
 
     codes: dict[str, dict[str, int]] = {"user": {}, "item": {}}
     users, items = (
@@ -214,15 +203,6 @@ def prepare(
     return counts
 
 
-def find_file(raw: Path) -> Path:
-    """The release's file in `raw`, packed or not; DataError naming it and where it is published."""
-    for name in (FILE_NAME + ".gz", FILE_NAME):
-        if (raw / name).is_file():
-            return raw / name
-    remedy = f"put the release's file there, published as {PUBLISHED}"
-    raise DataError(Problem(str(raw / f"{FILE_NAME}.gz"), None, None, None, "no such file", remedy))
-
-
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--raw", type=Path, required=True, help=f"folder holding {FILE_NAME}.gz")
@@ -234,18 +214,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--core", type=int, default=0, help="keep people and items with K events or more (0: all)")
     parser.add_argument("--skip-bad", action="store_true", help="leave unreadable lines out and count them")
     args = parser.parse_args(argv)
-    try:
-        counts = prepare(**vars(args))
-    except DataError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("stopped; nothing was written", file=sys.stderr)
-        return 130
-    for name, number in counts.items():
-        print(f"{name:<50} {number:>12,}")
-    print(NO_TIMES)
-    return 0
+    status = run(lambda: prepare(**vars(args)), 50)
+    if status == 0:
+        print(NO_TIMES)
+    return status
 
 
 if __name__ == "__main__":

@@ -26,8 +26,9 @@ sys.path += [str(HERE), str(HERE.parents[1])]
 
 from o4u_rows import GROUPS, KINDS, parse_row  # noqa: E402
 
+from fcn.adapters import run  # noqa: E402
 from fcn.errors import DataError, Problem  # noqa: E402
-from fcn.folder import write_folder  # noqa: E402
+from fcn.folder_writing import write_folder  # noqa: E402
 from fcn.images import looks_like_picture  # noqa: E402
 from fcn.label_graph import LabelGraph, conditional  # noqa: E402
 from fcn.types import Item, LabelVocabulary, Outfit  # noqa: E402
@@ -257,18 +258,13 @@ def main(argv: list[str] | None = None) -> int:
                         help="what a label on an outfit says of people with that feature (default unsuits)")
     parser.add_argument("--skip-bad", action="store_true", help="leave unreadable rows out and count them")
     args = parser.parse_args(argv)
-    try:
+
+    def work() -> dict[str, int]:
         counts, lines = prepare(args.raw, args.out, args.polarity, args.skip_bad)
-    except DataError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("stopped; nothing was written", file=sys.stderr)
-        return 130
-    print("\n".join(lines))
-    for name, number in counts.items():
-        print(f"{name:<50} {number:>12,}")
-    return 0
+        print("\n".join(lines))
+        return counts
+
+    return run(work, 50)
 
 
 if __name__ == "__main__":

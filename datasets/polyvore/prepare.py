@@ -32,8 +32,9 @@ from polyvore_layouts import (  # noqa: E402
     read_outfits_release,
 )
 
+from fcn.adapters import run  # noqa: E402
 from fcn.errors import DataError, Problem  # noqa: E402
-from fcn.folder import write_folder  # noqa: E402
+from fcn.folder_writing import write_folder  # noqa: E402
 from fcn.pictures import check_images  # noqa: E402
 from fcn.reading import Report  # noqa: E402
 from fcn.schema import ITEMS, SCHEMAS, SPLITS  # noqa: E402
@@ -194,17 +195,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0, help="of val and test where the release has train alone")
     parser.add_argument("--skip-bad", action="store_true", help="leave unreadable entries and pictures out, count them")
     args = parser.parse_args(argv)
-    try:
-        counts = prepare(args.raw, args.out, args.layout, args.split, args.seed, args.skip_bad)
-    except DataError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("stopped; nothing was written", file=sys.stderr)
-        return 130
-    for name, number in counts.items():
-        print(f"{name:<70} {number:>10,}")
-    return 0
+    return run(lambda: prepare(args.raw, args.out, args.layout, args.split, args.seed, args.skip_bad), 70, digits=10)
 
 
 if __name__ == "__main__":

@@ -24,8 +24,9 @@ import pyarrow as pa
 # fcn is found also where dresswell is not installed; last on the path, so that it hides nothing
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
+from fcn.adapters import find_packed, items_of_categories, run
 from fcn.errors import DataError, Problem  # noqa: E402
-from fcn.folder import write_folder  # noqa: E402
+from fcn.folder_writing import write_folder  # noqa: E402
 from fcn.splits import global_time, leave_one_out  # noqa: E402
 from fcn.streams import JsonLines  # noqa: E402
 
@@ -274,29 +275,15 @@ def items_table(rentals: list[dict[str, Any]]) -> pa.Table:
     named: dict[str, Counter[str]] = {}
     for rental in rentals:
         named.setdefault(rental["item"], Counter())[rental["category"]] += 1
-    categories = [counter.most_common(1)[0][0] for counter in named.values()]
-    count = len(categories)
-    return pa.table(
-        {
-            "item_id": pa.array(list(named), pa.string()),
-            "title": pa.array([category.capitalize() for category in categories], pa.string()),
-            "category": pa.array(categories, pa.string()),
-            "slot": pa.array(
-                [SLOT_OF_CATEGORY.get(category, "other") for category in categories], pa.string()
-            ),
-            "image": pa.nulls(count, pa.string()),
-            "attributes": pa.array([[]] * count, pa.map_(pa.string(), pa.string())),
-            "price": pa.nulls(count, pa.float64()),
-            "in_stock": pa.array([True] * count, pa.bool_()),
-        }
-    )
+    categories = {item: counter.most_common(1)[0][0] for item, counter in named.items()}
+    return items_of_categories(categories, SLOT_OF_CATEGORY)
 
 
 def prepare(raw: Path, out: Path, split: str = "leave-one-out", skip_bad: bool = False) -> dict[str, Any]:
     """Read the release in `raw`, write the folder `out`, return the counts of the card. Raises DataError."""
     started = time.perf_counter()
     counts: dict[str, Any] = {}
-    distinct = read_rentals(find_file(raw), skip_bad, counts)
+    distinct = read_rentals(find_packed(raw, FILE_NAME, PUBLISHED), skip_bad, counts)
     rentals = first_rentals(distinct)
     counts["repeats of an item by the same person left out"] = len(distinct) - len(rentals)
 
@@ -352,15 +339,6 @@ def prepare(raw: Path, out: Path, split: str = "leave-one-out", skip_bad: bool =
     return counts
 
 
-def find_file(raw: Path) -> Path:
-    """The release's file in `raw`, packed or not; DataError naming it and where it is published."""
-    for name in (FILE_NAME + ".gz", FILE_NAME):
-        if (raw / name).is_file():
-            return raw / name
-    remedy = f"put the release's file there, published as {PUBLISHED}"
-    raise DataError(Problem(str(raw / f"{FILE_NAME}.gz"), None, None, None, "no such file", remedy))
-
-
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -370,17 +348,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--split", choices=["leave-one-out", "time"], default="leave-one-out")
     parser.add_argument("--skip-bad", action="store_true", help="leave unreadable lines out and count them")
     args = parser.parse_args(argv)
-    try:
-        counts = prepare(args.raw, args.out, args.split, args.skip_bad)
-    except DataError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("stopped; nothing was written", file=sys.stderr)
-        return 130
-    for name, number in counts.items():
-        print(f"{name:<50} {number:>12,}")
-    return 0
+    return run(lambda: prepare(args.raw, args.out, args.split, args.skip_bad), 50)
 
 
 if __name__ == "__main__":

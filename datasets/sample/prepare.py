@@ -31,7 +31,7 @@ from rules import GROUPS, LABELS, Traits, coherence, label_probabilities, pad, p
 from wardrobe import make_items  # noqa: E402
 
 from fcn.errors import DresswellError  # noqa: E402
-from fcn.folder import write_folder  # noqa: E402
+from fcn.folder_writing import write_folder  # noqa: E402
 from fcn.schema import INTERACTIONS, ITEMS, OUTFITS, PEOPLE, SCHEMAS  # noqa: E402
 
 ORACLE_FILES = ("oracle.json", "oracle_outfits.parquet", "oracle_people.parquet", "oracle_items.parquet",

@@ -26,10 +26,11 @@ sys.path += [place for place in (str(HERE), str(HERE.parents[1])) if place not i
 
 from vibrent_outfits import DELIMITER, merged, read_outfits, read_pictures  # noqa: E402
 
+from fcn.adapters import run  # noqa: E402
 from fcn.csv_rows import CsvRows  # noqa: E402
 from fcn.errors import DataError, Problem  # noqa: E402
 from fcn.events import compact, first_choices, k_core  # noqa: E402
-from fcn.folder import write_folder  # noqa: E402
+from fcn.folder_writing import write_folder  # noqa: E402
 from fcn.pictures import check_images  # noqa: E402
 from fcn.reading import Report  # noqa: E402
 from fcn.schema import ITEMS, SCHEMAS, SPLITS  # noqa: E402
@@ -203,17 +204,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--no-images", dest="images", action="store_false", help="leave the pictures where they are")
     parser.add_argument("--skip-bad", action="store_true", help="leave unreadable rows and pictures out, count them")
     args = parser.parse_args(argv)
-    try:
-        counts = prepare(**vars(args))
-    except DataError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("stopped; nothing was written", file=sys.stderr)
-        return 130
-    for name, number in counts.items():
-        print(f"{name:<65} {number:>12,}")
-    return 0
+    return run(lambda: prepare(**vars(args)), 65)
 
 
 if __name__ == "__main__":

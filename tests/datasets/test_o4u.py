@@ -18,7 +18,8 @@ from PIL import Image
 
 from fcn import OutfitScorer
 from fcn.errors import DataError
-from fcn.folder import DataFolder, write_folder
+from fcn.folder import DataFolder
+from fcn.folder_writing import write_folder
 from fcn.label_graph import LabelGraph
 from fcn.train import TrainOptions, train
 from fcn.types import SLOTS, Item, LabelVocabulary, Outfit

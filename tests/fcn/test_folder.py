@@ -146,7 +146,7 @@ def test_writing_replaces_a_folder_of_ours_and_no_other(toy_folder, tmp_path):
 def test_a_writer_killed_at_work_leaves_the_old_folder_whole(toy_folder, repo_root):
     before = snapshot(toy_folder)
     code = (
-        "import os, sys, fcn.folder as f\n"
+        "import os, sys, fcn.folder_writing as f\n"
         "f.pq.write_table = lambda *a: os._exit(9)\n"
         "f.write_folder(sys.argv[1], {'name': 'x'}, [f.Item('a', 'a', 'a', 'bag')])"
     )
