@@ -15,7 +15,6 @@ kept in runs/coherence and not done again.
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import itertools
 import json
 import shutil
@@ -37,6 +36,7 @@ from torch.nn import functional as F
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.adapters import script  # noqa: E402
 from benchmarks.report import write_report  # noqa: E402
 from fcn.artifacts import write_json  # noqa: E402
 from fcn.attributes import fit_attributes  # noqa: E402
@@ -46,16 +46,17 @@ from fcn.features import FeatureStore  # noqa: E402
 from fcn.folder import DataFolder  # noqa: E402
 from fcn.metrics import auc, fill_in_the_blank  # noqa: E402
 from fcn.outfits import CoherenceTest, Corruptor, OutfitSet  # noqa: E402
-from fcn.train import Splits, TrainOptions, feature_scale, item_encoder, modalities, train  # noqa: E402
+from fcn.train import Splits, TrainOptions, item_encoder, modalities, train  # noqa: E402
 from fcn.training import set_seed  # noqa: E402
+from fcn.wide import feature_scale  # noqa: E402
 
 CACHE = ROOT / "runs" / "coherence"
 MANGO = ROOT.parent / "shared" / "data" / "mango"
 # adapter, its options, and the most epochs of ours
 DATASETS = {
-    "mango-warm": ("mango", ["--split", "random"], 10),
-    "mango-cold": ("mango", ["--split", "component"], 10),
-    "sample": ("sample", [], 20),
+    "mango-warm": ("mango", {"split": "random"}, 10),
+    "mango-cold": ("mango", {"split": "component"}, 10),
+    "sample": ("sample", {}, 20),
 }
 OURS = {
     "dresswell": {},
@@ -290,15 +291,8 @@ def prepare(name: str, cache: Path, mango: Path) -> Path:
     if path.exists():
         return path
     adapter, options, _ = DATASETS[name]
-    spec = importlib.util.spec_from_file_location(f"prepare_{adapter}", ROOT / "datasets" / adapter / "prepare.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    arguments = [*options, "--out", str(path)] + (["--raw", str(mango)] if adapter == "mango" else [])
-    before, sys.argv = sys.argv, [adapter, *arguments]
-    try:
-        module.main()
-    finally:
-        sys.argv = before
+    release = {"raw": mango} if adapter == "mango" else {}
+    script(adapter).prepare(out=path, **release, **options)
     return path
 
 

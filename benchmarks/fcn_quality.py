@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import coherence  # noqa: E402
-from benchmarks.report import write_report  # noqa: E402
+from benchmarks.report import seeds_of, write_report  # noqa: E402
 
 NAME = "fcn_quality"
 PARTS = ("coherence", "labels")
@@ -29,11 +29,7 @@ def merged(written: dict | None, part: str, results: dict, notes: list[str]) -> 
     Both parts measure the sample, other methods of it: a method's row belongs to the part that measured it. Notes say
     which part they are of.
     """
-    found: dict = {}
-    for dataset, methods in (written or {}).get("results", {}).items():
-        for method, metrics in methods.items():
-            values = {key: metric["seeds"] for key, metric in metrics.items()}
-            found.setdefault(dataset, {})[method] = values
+    found = seeds_of(written) if written else {}
     for dataset, methods in results.items():
         for method, metrics in methods.items():
             found.setdefault(dataset, {}).setdefault(method, {}).update(metrics)

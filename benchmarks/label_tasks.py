@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,11 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchmarks.adapters import script
 from fcn.attributes import fit_attributes
 from fcn.features import FeatureStore
 from fcn.folder import DataFolder
-from fcn.train import BARE_RAW, RAW, Splits, TrainOptions, feature_scale, item_encoder, modalities
+from fcn.train import Splits, TrainOptions, item_encoder, modalities
 from fcn.training import set_seed
+from fcn.wide import BARE_RAW, RAW, feature_scale
 
 ROOT = Path(__file__).resolve().parents[1]
 CACHE = ROOT / "runs" / "label_heads"
@@ -35,14 +36,6 @@ class Task:
     targets: dict[str, np.ndarray]
     phrases: Tensor
     labels: tuple[str, ...]
-
-
-def script(name: str):
-    """datasets/NAME/prepare.py as a module; the folder is no package."""
-    spec = importlib.util.spec_from_file_location(f"prepare_{name}", ROOT / "datasets" / name / "prepare.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def options_of(dataset: str, seed: int, products: Path) -> TrainOptions:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.report import ROOT, write_report  # noqa: E402
+from benchmarks.report import ROOT, seeds_of, write_report  # noqa: E402
 from reports.measure import FCN, OPPONENTS, SEQLLM, floors  # noqa: E402
 
 REAL = {"rtr": "RentTheRunway, next rental", "amazon": "Amazon clothing, next purchase"}
@@ -63,12 +63,8 @@ def collect(runs: Path) -> tuple[dict, dict, list[str]]:
 
 def kept(written: dict, results: dict) -> tuple[dict, list[str]]:
     """Rows and notes of data sets in an earlier report that ``results`` has not."""
-    old = {name: methods for name, methods in written["results"].items() if name not in results}
-    rows = {
-        name: {method: {key: value["seeds"] for key, value in metrics.items()} for method, metrics in methods.items()}
-        for name, methods in old.items()
-    }
-    return rows, [note for note in written["notes"] if note.partition(":")[0] in old]
+    rows = {name: methods for name, methods in seeds_of(written).items() if name not in results}
+    return rows, [note for note in written["notes"] if note.partition(":")[0] in rows]
 
 
 def main() -> int:

@@ -62,6 +62,14 @@ def write_report(
     return path
 
 
+def seeds_of(report: Mapping) -> dict[str, dict[str, dict[str, list[float]]]]:
+    """The results of a written report as `write_report` takes them."""
+    return {
+        dataset: {method: {key: value["seeds"] for key, value in row.items()} for method, row in methods.items()}
+        for dataset, methods in report["results"].items()
+    }
+
+
 def table(report: Mapping) -> str:
     """The results as Markdown: a table per data set, then floor and notes."""
     lines = []

@@ -90,7 +90,7 @@ class WideLayer(nn.Module):
     """Label logits linear in the items: what is worn where (attributes summed over each slot's items), or the items'
     mean (attributes and raw features) where the catalogue's attributes say too little.
 
-    Fitted apart and fixed (fcn.train.fit_wide), so that the deep layers learn what it cannot say.
+    Fitted apart and fixed (fcn.wide.fit_wide), so that the deep layers learn what it cannot say.
     """
 
     def __init__(self, slots: int, attributes: int, in_dim: int, labels: int):

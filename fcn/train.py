@@ -8,43 +8,36 @@ temperatures. Items of val and test are encoded, never learnt from.
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from fcn.artifacts import save_artifact, write_json
 from fcn.attributes import fit_attributes
 from fcn.calibration import Calibration
 from fcn.cooccurrence import FEATURES, CoOccurrence, folds_of
-from fcn.drawings import draw_curves, draw_label_graph, draw_reliability
 from fcn.encoders import ImageEncoder, TextEncoder, build_image_encoder, build_text_encoder, fit_heads
 from fcn.errors import DataError, Problem
-from fcn.evaluate import BATCH, Answers, coherence_of, complementary_retrieval, validate
+from fcn.evaluate import Answers, coherence_of, complementary_retrieval, validate
 from fcn.familiarity import UNSURE, Familiarity
 from fcn.features import FeatureStore, ItemEncoder
 from fcn.folder import DataFolder
 from fcn.label_graph import LabelGraph, conditional
-from fcn.label_heads import exclusive, exclusive_groups
-from fcn.logistic import lasso_path, ridge_path
-from fcn.metrics import absent_labels, label_metrics, mean_average_precision
+from fcn.label_heads import exclusive_groups
+from fcn.metrics import absent_labels, label_metrics
 from fcn.model import FashionCognitiveNetwork, FCNConfig
-from fcn.outfits import CoherenceTest, Modalities, OutfitDataset, OutfitSet, TrainingCollator, gather
+from fcn.outfits import CoherenceTest, Modalities, OutfitDataset, OutfitSet, TrainingCollator
 from fcn.personal import PersonalFit, silent_labels
-from fcn.training import History, describe_machine, fingerprint_of, fit, set_seed
+from fcn.storage import save, without_nan
+from fcn.training import describe_machine, fingerprint_of, fit, set_seed
+from fcn.wide import feature_scale, fit_wide
 
-KIND = "fcn"
-MOST_WIDE = 20_000  # outfits the wide layer is fitted on; its few hundred weights need no more
 MOST_COMPLETIONS = 200_000  # outfits scored for the retrieval figures of the report
-RAW = 0.2  # size of the raw features: enough for what no attribute says, too little to learn items by heart
-DECAY = 1.0  # weight decay of the deep layers, against the same
-BARE_RAW, BARE_DECAY = 1.0, 0.1  # where raw features say more of the labels than attributes do; see fit_wide
+DECAY = 1.0  # weight decay of the deep layers, against learning items by heart
+BARE_DECAY = 0.1  # the same where raw features say more of the labels than attributes do; see fcn.wide
 
 
 @dataclass(frozen=True)
@@ -160,7 +153,7 @@ def train(options: TrainOptions) -> dict:
     decay = DECAY
     prevalence = (splits.train.targets.sum(0) + 1.0) / (len(splits.train) + 2.0)
     model.start_at_prior(torch.from_numpy(prevalence).float())
-    if labels and fit_wide(model, splits, features, options.seed):
+    if labels and fit_wide(model, splits.train, splits.val, features, options.seed):
         decay = BARE_DECAY
 
     questions = {part.split: CoherenceTest.make(part, options.seed) for part in (splits.val, splits.test)}
@@ -189,15 +182,15 @@ def train(options: TrainOptions) -> dict:
         },
     )
 
-    answers = Answers.collect(model, splits.val, features, questions["val"], cooccurrence)
-    calibration = Calibration.fit(labels, answers.label_logits, answers.targets, *answers.coherence())
+    validation = Answers.collect(model, splits.val, features, questions["val"], cooccurrence)
+    calibration = Calibration.fit(labels, validation.label_logits, validation.targets, *validation.coherence())
     personal = PersonalFit.fit(
         folder.vocabulary,
         prevalence,
         folder.people,
-        silent_labels(folder.vocabulary, splits.train.targets, answers.label_logits, answers.targets),
-        calibration.label_probability(labels, answers.label_logits),
-        answers.targets,
+        silent_labels(folder.vocabulary, splits.train.targets, validation.label_logits, validation.targets),
+        calibration.label_probability(labels, validation.label_logits),
+        validation.targets,
         options.seed,
     )
     familiarity = Familiarity.fit(features, encoder.slices, known, splits.val.rows, options.seed)
@@ -222,7 +215,9 @@ def train(options: TrainOptions) -> dict:
         if len(part) == 0:
             report[part.split] = None
             continue
-        answers = Answers.collect(model, part, features, questions[part.split], cooccurrence)
+        answers = validation
+        if part is not splits.val:
+            answers = Answers.collect(model, part, features, questions[part.split], cooccurrence)
         report[part.split] = answers.metrics(calibration, labels)
         report["by_length"][part.split] = answers.by_length()
         prior = np.repeat(np.log(prevalence / (1 - prevalence))[None], len(part), 0)
@@ -241,15 +236,6 @@ def train(options: TrainOptions) -> dict:
     parts = calibration, personal, familiarity, cooccurrence
     save(out, model, graph, together, encoder, folder, features, *parts, report, history)
     return report
-
-
-def without_nan(value):
-    """The same JSON-like value with None for every nan, which JSON does not know (a figure that is not defined)."""
-    if isinstance(value, dict):
-        return {key: without_nan(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [without_nan(one) for one in value]
-    return None if isinstance(value, float) and np.isnan(value) else value
 
 
 def item_encoder(options: TrainOptions, folder: DataFolder, outfits: OutfitSet) -> ItemEncoder:
@@ -289,110 +275,8 @@ def item_encoder(options: TrainOptions, folder: DataFolder, outfits: OutfitSet) 
     return encoder
 
 
-@torch.no_grad()
-def fit_wide(model: FashionCognitiveNetwork, splits: Splits, features: np.ndarray, seed: int) -> bool:
-    """Fit the wide layer on the training outfits, at most MOST_WIDE of them; validation mAP chooses its penalty and
-    what it reads: attributes summed by slot (lasso), or the mean of all inputs (ridge).
-
-    Where the mean wins, the catalogue's attributes say too little (pictures without titles, for example), and the deep
-    layers must read the raw features too: the model's scale becomes BARE_RAW, and the answer is true.
-    """
-    chosen = np.arange(len(splits.train))
-    if len(chosen) > MOST_WIDE:
-        chosen = np.sort(np.random.default_rng(seed).choice(chosen, MOST_WIDE, replace=False))
-    targets = torch.from_numpy(splits.train.targets[chosen]).float()
-
-    def fitted(read: Callable, path: Callable) -> tuple[float, torch.Tensor, torch.Tensor]:
-        inputs, val = (
-            torch.cat([read(*gather(features, rows[i : i + BATCH])) for i in range(0, len(rows), BATCH)])
-            for rows in (splits.train.rows[chosen], splits.val.rows[:MOST_WIDE])
-        )
-
-        def score(weight: torch.Tensor, bias: torch.Tensor) -> float:
-            logits = exclusive(val @ weight + bias, model.settings.exclusive)
-            return mean_average_precision(logits.numpy(), splits.val.targets[:MOST_WIDE])
-
-        weight, bias = path(inputs, targets, score)
-        return score(weight, bias), weight, bias
-
-    by_slot = fitted(model.slot_sums, lasso_path)
-    scale = model.scale.clone()
-    model.scale.mul_(BARE_RAW / RAW)
-    mean = fitted(model.means, partial(ridge_path, groups=model.settings.exclusive))
-    averaged = mean[0] > by_slot[0]
-    if averaged:
-        model.wide.use_means(mean[1])
-    else:
-        model.scale.copy_(scale)
-        model.wide.use_sums(by_slot[1])
-    model.head.bias.copy_(mean[2] if averaged else by_slot[2])
-    return averaged
-
-
 def modalities(encoder: ItemEncoder, folder: DataFolder) -> Modalities:
     """What training may hide of an item. Without its text, a picture's category is still told from its look."""
     columns, names = encoder.slices, folder.catalog.categories[1]
     bare = encoder.text.encode(names)
     return Modalities(columns["image"], columns["text"], columns["flags"], bare, columns["colour"])
-
-
-def feature_scale(features: np.ndarray, encoder: ItemEncoder, rows: np.ndarray) -> torch.Tensor:
-    """(D,) factors of the raw features, RAW beside the attributes' 1; picture and text at equal mean square."""
-    scale = np.full(features.shape[1], RAW, np.float32)
-    for part in ("image", "text"):
-        columns = encoder.slices[part]
-        if columns.stop > columns.start:
-            scale[columns] = RAW / max(float(np.sqrt(np.mean(np.square(features[rows, columns])))), 1e-6)
-    return torch.from_numpy(scale)
-
-
-def save(
-    out: Path,
-    model: FashionCognitiveNetwork,
-    graph: LabelGraph,
-    together: np.ndarray,
-    encoder: ItemEncoder,
-    folder: DataFolder,
-    features: np.ndarray,
-    calibration: Calibration,
-    personal: PersonalFit,
-    familiarity: Familiarity,
-    cooccurrence: CoOccurrence | None,
-    report: dict,
-    history: History,
-) -> None:
-    """Write the artifact: network, graph, item encoder, catalogue with features, co-occurrence, calibration, report
-    and drawings."""
-
-    def write_files(folder_path: Path) -> None:
-        encoder.save_pretrained(folder_path / "item_encoder")
-        folder.catalog.write(folder_path / "items.parquet")
-        np.save(folder_path / "features.npy", np.asarray(features))
-        graph.save(folder_path / "label_graph.json")
-        familiarity.save(folder_path)
-        if cooccurrence is not None:
-            cooccurrence.save(folder_path)
-        write_json(folder_path / "metrics.json", report)
-        write_json(folder_path / "history.json", without_nan({"rows": history.rows, "best": history.best}))
-        draw_curves(history.rows, folder_path / "curves.png", history.best.get("epoch"))
-        if graph.labels:
-            draw_label_graph(graph, together, folder_path / "label_graph.png")
-        split = "test" if "test" in report["reliability"] else "val"
-        draw_reliability(report["reliability"][split], folder_path / "reliability.png", f"outfits of {split}")
-
-    config = {
-        "model": model.settings.to_json(),
-        "label_groups": folder.vocabulary.to_json(),
-        "calibration": calibration.to_json(),
-        "base_rates": personal.base_rates.tolist(),
-        "personal": personal.to_json(),
-        "data": folder.name,
-        "made": report["made"],
-        "pictures": str(folder.path),
-    }
-    save_artifact(out, KIND, config, model.state_dict(), data_fingerprint=folder.fingerprint, files=write_files)
-
-
-def read_report(out: Path) -> dict:
-    """metrics.json of a finished run."""
-    return json.loads((Path(out) / "metrics.json").read_text(encoding="utf-8"))

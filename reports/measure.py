@@ -12,7 +12,7 @@ import numpy as np
 from fcn.folder import DataFolder
 from fcn.metrics import auc, fill_in_the_blank, label_metrics
 from fcn.outfits import CoherenceTest, OutfitSet
-from fcn.train import without_nan
+from fcn.storage import without_nan
 from fcn.training import describe_machine
 from reports.sample import open_oracle
 from seqllm.evaluate import questions_of
