@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import torch
 
 from fcn.catalog import Catalog
@@ -23,17 +22,14 @@ from fcn.errors import ArtifactError, DataError, Problem
 from fcn.filters import allowed_rows
 from fcn.folder import DataFolder
 from fcn.types import Item, LabelVocabulary, Profile
-from seqllm import storage
-from seqllm.attributes import fit_features
+from seqllm import living, storage
 from seqllm.data import trend_features
 from seqllm.mixup import MixupIndex
-from seqllm.model import price_features
 from seqllm.neighbours import ItemNeighbours
-from seqllm.profiles import posteriors
 from seqllm.prompts import Event
 from seqllm.ranker import Mix, Question, Ranker
 from seqllm.reasons import reasons_for
-from seqllm.sequences import SPLITS, EventLog
+from seqllm.sequences import EventLog
 from seqllm.trend import Trend
 
 
@@ -283,7 +279,8 @@ class Recommender:
         catalog, old = self.catalog.concat(items), len(self.catalog)
         fresh = np.arange(old, len(catalog))
         source = np.concatenate([np.arange(old), np.full(len(items), -1)])
-        self._use(catalog, source, fresh, np.concatenate([self.removed, np.zeros(len(items), bool)]), kept=old)
+        removed = np.concatenate([self.removed, np.zeros(len(items), bool)])
+        living.exchange(self, catalog, source, fresh, removed, kept=old)
 
     def remove_items(self, item_ids: Sequence[str]) -> None:
         """Never show these again (they may still stand in histories)."""
@@ -300,47 +297,7 @@ class Recommender:
         Returns:
             How many "items" there are now, and how many were "added", "removed" and "changed" (in their texts).
         """
-        ids, present = (c.ids.cast(pa.string()) for c in (folder.catalog, self.catalog))
-        source = pc.fill_null(pc.index_in(ids, present), -1).to_numpy().astype(np.int64)
-        gone = np.setdiff1d(np.arange(len(present)), source)
-        removed = np.arange(len(source) + len(gone)) >= len(source)
-        before = int(self.removed[gone].sum())
-        source = np.concatenate([source, gone])
-        catalog = folder.catalog.concat(self.catalog.take(gone)) if len(gone) else folder.catalog
-        now, then = catalog.texts(), self.catalog.texts()
-        added = source < 0
-        changed = np.array([s < 0 or text != then[s] for s, text in zip(source.tolist(), now, strict=True)], bool)
-        log = EventLog.from_folder(folder) if folder.interactions is not None and len(folder.interactions) else None
-        self._use(catalog, source, np.flatnonzero(changed), removed)
-        if log is not None:
-            self.learn(log, *SPLITS)
-        self.data_fingerprint = folder.fingerprint
-        counts = {"items": len(folder.catalog), "added": added.sum(), "removed": len(gone) - before}
-        return {name: int(n) for name, n in (counts | {"changed": (changed & ~added).sum()}).items()}
-
-    def _use(self, catalog: Catalog, source: np.ndarray, fresh: np.ndarray, removed: np.ndarray, kept: int = 0) -> None:
-        """Take another catalogue: item i was row source[i] (-1: new); rows ``fresh`` are embedded anew.
-
-        Every present item must be in it. The first ``kept`` rows are known to be as they were.
-        """
-        ranker, model, taken = self.ranker, self.ranker.model, np.maximum(source, 0)
-        titles = model.titles.cpu().numpy()[taken]
-        titles[fresh] = self.encoder.encode(catalog.texts(fresh))
-        if ranker.inference is not None:
-            posterior = posteriors(self.scorer, [catalog[int(row)] for row in fresh], self.vocabulary)
-            ranker.inference.rearrange(taken, fresh, posterior)
-        place = np.zeros(len(self.catalog), np.int64)
-        place[source[source >= 0]] = np.flatnonzero(source >= 0)
-        prices, _ = price_features(catalog.price, self.price_edges)
-        labels, fit = len(self.vocabulary), model.fit.cpu()[taken]
-        fit[fresh] = fit_features(None, labels, catalog.take(fresh), self.attributes)
-        if ranker.inference is not None:
-            fit[:, :labels] = torch.from_numpy(ranker.inference.features())
-        model.set_items(torch.from_numpy(titles), torch.from_numpy(source), prices, fit)
-        ranker.builder.set_catalog(catalog, kept)
-        ranker.trend = ranker.trend.rearranged(place, len(catalog))
-        ranker.neighbours = ranker.neighbours.rearranged(place, len(catalog))
-        self.catalog, self.removed, self._index = catalog, removed, None
+        return living.refresh(self, folder)
 
     def learn(self, log: EventLog, *splits: str) -> None:
         """Take popularity and co-occurrence from these splits' events, without touching the model."""
