@@ -70,6 +70,70 @@ def global_time(timestamps: np.ndarray, val_share: float = 0.1, test_share: floa
     return split
 
 
+def cold_people(
+    user_codes: np.ndarray, timestamps: np.ndarray, val_share: float = 0.1, test_share: float = 0.1, seed: int = 0
+) -> np.ndarray:
+    """New people: a random `test_share` of the people tests, a `val_share` validates, all events of the rest train.
+
+    A held-out person is asked about her first event alone, with no history; her later events are in no split. So at
+    the test, validation people are known by their first event only.
+
+    user_codes, timestamps: (n,); returns (n,) of "train", "val", "test" or "", the last for events to be left out of
+    the data. Shares of people are rounded to whole people (half up). Of events at the same time, that which stands
+    first in the file is the first. DataError: shares that leave nothing to train on.
+    """
+    _check_shares(val_share, test_share)
+    users, times = _checked(user_codes, timestamps)
+    person, first = _first_events(users, times)
+    drawn = np.random.default_rng(seed).permutation(len(first))
+    tested = int(len(first) * test_share + 0.5)
+    validated = int(len(first) * val_share + 0.5)
+    part = np.zeros(len(first), np.int64)
+    part[drawn[: tested + validated]] = SPLITS.index("val")
+    part[drawn[:tested]] = SPLITS.index("test")
+    return _first_alone(part, person, first)
+
+
+def cold_people_time(
+    user_codes: np.ndarray, timestamps: np.ndarray, val_share: float = 0.1, test_share: float = 0.1
+) -> np.ndarray:
+    """New people who came last: by first event the latest `test_share` of the people test, the `val_share` before
+    them validates; the events before the first of these train.
+
+    As :func:`cold_people`, but nothing that trains is later than a choice asked for: what earlier people did after
+    the first validation person came is in no split ("") either. People who came at the same moment are in the same
+    split, the later one, so that shares can be exceeded by ties.
+    """
+    _check_shares(val_share, test_share)
+    users, times = _checked(user_codes, timestamps)
+    person, first = _first_events(users, times)
+    came = times[first]
+    moments = np.append(np.sort(came), times.max(initial=0) + 1)  # the last for a share of nobody
+    tested = int(len(first) * test_share + 0.5)
+    held_out = tested + int(len(first) * val_share + 0.5)
+    test_from, val_from = moments[len(first) - tested], moments[len(first) - held_out]
+    part = np.where(came >= test_from, SPLITS.index("test"), np.where(came >= val_from, SPLITS.index("val"), 0))
+    split = _first_alone(part, person, first)
+    split[(split == "train") & (times >= val_from)] = ""
+    return split
+
+
+def _first_events(users: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Each event's person as 0, 1, ... (n,) and each person's first event (people,)."""
+    person = np.unique(users, return_inverse=True)[1]
+    order = np.lexsort((times, person))  # stable: ties keep file order
+    return person, order[np.flatnonzero(np.diff(person[order], prepend=-1))]
+
+
+def _first_alone(part: np.ndarray, person: np.ndarray, first: np.ndarray) -> np.ndarray:
+    """Parts of people as indices into SPLITS -> splits of events: of who does not train, the first event alone."""
+    split = np.array(SPLITS)[part][person]
+    later = np.ones(len(person), bool)
+    later[first] = False
+    split[later & (part[person] != SPLITS.index("train"))] = ""
+    return split
+
+
 def outfit_components(
     outfits: Sequence[Sequence[str]] | pa.Array | pa.ChunkedArray, pictures: Mapping[str, object] | None = None
 ) -> np.ndarray:

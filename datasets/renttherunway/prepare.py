@@ -1,6 +1,6 @@
 """RentTheRunway (Misra, Wan and McAuley, RecSys 2018) -> dresswell folder.
 
-    python datasets/renttherunway/prepare.py --raw DIR --out DIR [--split leave-one-out|time] [--skip-bad]
+    python datasets/renttherunway/prepare.py --raw DIR --out DIR [--split SPLIT] [--skip-bad]
 
 README.md beside this file is the data card: where the release is published, the field mapping, the traps.
 """
@@ -27,7 +27,7 @@ sys.path.append(str(Path(__file__).resolve().parents[2]))
 from fcn.adapters import find_packed, items_of_categories, run
 from fcn.errors import DataError, Problem  # noqa: E402
 from fcn.folder_writing import write_folder  # noqa: E402
-from fcn.splits import global_time, leave_one_out  # noqa: E402
+from fcn.splits import cold_people, cold_people_time, global_time, leave_one_out  # noqa: E402
 from fcn.streams import JsonLines  # noqa: E402
 
 FILE_NAME = "renttherunway_final_data.json"
@@ -98,6 +98,13 @@ GROUPS: dict[str, list[str]] = {
     "usual_size": [name for _, name in SIZE_BINS],
 }
 REQUIRED = ("user_id", "item_id", "category", "review_date")
+
+SPLIT_RULES = {
+    "leave-one-out": leave_one_out,
+    "time": lambda users, times: global_time(times),
+    "cold-people": cold_people,
+    "cold-people-time": cold_people_time,
+}
 
 _MONTHS = {  # not strptime's %B: that reads the names of the user's own language
     name: number
@@ -291,12 +298,15 @@ def prepare(raw: Path, out: Path, split: str = "leave-one-out", skip_bad: bool =
     code_of = {user: code for code, user in enumerate(user_ids)}
     codes = np.array([code_of[r["user"]] for r in rentals], dtype=np.int32)
     times = np.array([r["time"] for r in rentals], dtype=np.int64)
-    splits = (leave_one_out(codes, times) if split == "leave-one-out" else global_time(times)).tolist()
+    items = items_table(rentals)
+    splits = SPLIT_RULES[split](codes, times)
+    kept = np.flatnonzero(splits != "")
+    counts["events of no split left out"] = len(rentals) - len(kept)
+    rentals, codes, times, splits = [rentals[row] for row in kept], codes[kept], times[kept], splits[kept].tolist()
 
     # each person's rows stand together
     starts = np.append(np.flatnonzero(np.diff(codes, prepend=-1)), len(codes)).tolist()
     profiles = [profile_of(rentals[a:b], splits[a:b]) for a, b in zip(starts[:-1], starts[1:], strict=True)]
-    items = items_table(rentals)
 
     counts["events"] = len(rentals)
     counts["people"] = len(user_ids)
@@ -345,7 +355,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--raw", type=Path, required=True, help=f"folder holding {FILE_NAME}.gz")
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
-    parser.add_argument("--split", choices=["leave-one-out", "time"], default="leave-one-out")
+    parser.add_argument("--split", choices=list(SPLIT_RULES), default="leave-one-out")
     parser.add_argument("--skip-bad", action="store_true", help="leave unreadable lines out and count them")
     args = parser.parse_args(argv)
     return run(lambda: prepare(args.raw, args.out, args.split, args.skip_bad), 50)

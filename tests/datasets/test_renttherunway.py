@@ -141,6 +141,29 @@ def test_time_split_cuts_at_one_date(tmp_path):
     assert max(latest["train"]) < min(latest["val"]) and max(latest["val"]) < min(latest["test"])
 
 
+@pytest.mark.parametrize("split", ["cold-people", "cold-people-time"])
+def test_new_people_are_asked_about_their_first_rental(tmp_path, split):
+    rows = [
+        rental(user_id=str(user), item_id=f"{user}{again}", review_date=f"May {1 + user + again}, 2016", size=4,
+               **{"height": f"5' {again}\""})
+        for user in range(20) for again in range(3)
+    ]  # fmt: skip
+    folder, counts = prepared(tmp_path, rows, split=split)
+    by_user = defaultdict(list)
+    for row in folder.interactions.to_pylist():
+        by_user[row["user_id"]].append((row["item_id"], row["split"]))
+    assert len(by_user) == len(folder.user_ids) == 20 and len(folder.catalog) == 60
+    held_out = {user: events for user, events in by_user.items() if events[0][1] != "train"}
+    assert sorted(events[0][1] for events in held_out.values()) == ["test", "test", "val", "val"]
+    for user, events in held_out.items():
+        assert [item for item, _ in events] == [f"{user}0"]
+        assert set(folder.profile(user).groups()).isdisjoint({"usual_size"})
+        assert folder.profile(user).get("height") == ("5ft0_5ft2",)  # as she states it in that rental
+    if split == "cold-people-time":
+        assert set(held_out) == {"16", "17", "18", "19"}
+    assert counts["events of no split left out"] == 60 - folder.interactions.num_rows
+
+
 def test_profile_is_the_latest_training_value_and_held_out_only_where_none(tmp_path):
     rows = [
         rental(item_id="1", review_date="May 1, 2010", height="5' 1\"", weight="100lbs", age=None, size=4),

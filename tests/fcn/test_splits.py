@@ -5,7 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fcn import DataError
-from fcn.splits import component_split, global_time, leave_one_out, outfit_components
+from fcn.splits import (
+    cold_people,
+    cold_people_time,
+    component_split,
+    global_time,
+    leave_one_out,
+    outfit_components,
+)
 
 outfit_lists = st.lists(st.lists(st.sampled_from("abcdefghijklmnop"), min_size=1, max_size=3, unique=True), max_size=14)
 picture_keys = st.dictionaries(st.sampled_from("abcdefghijklmnop"), st.sampled_from([1, 2, 3, None]))
@@ -62,6 +69,58 @@ def test_global_time_refuses_impossible_shares(shares):
 def test_leave_one_out_refuses_unequal_lengths():
     with pytest.raises(DataError, match="one user and one time"):
         leave_one_out([1, 2], [1])
+
+
+def firsts(rows):
+    """person -> (row of her first event, its time), by a plain loop."""
+    found = {}
+    for row, (user, time) in enumerate(rows):
+        if user not in found or time < found[user][1]:
+            found[user] = row, time
+    return found
+
+
+@given(events, st.floats(0, 0.49), st.floats(0, 0.5), st.integers(0, 3))
+def test_cold_people_are_asked_about_their_first_event_alone(rows, val_share, test_share, seed):
+    users, times = np.array([row[0] for row in rows], int), np.array([row[1] for row in rows], int)
+    split, first = cold_people(users, times, val_share, test_share, seed), firsts(rows)
+    for user, (row, _) in first.items():
+        own = split[users == user].tolist()
+        assert own == ["train"] * len(own) or (split[row] in ("val", "test") and own.count("") == len(own) - 1)
+    for name, share in (("val", val_share), ("test", test_share)):
+        assert (split == name).sum() == int(len(first) * share + 0.5)
+
+
+def test_cold_people_are_drawn_by_seed():
+    users, times = np.repeat(np.arange(100), 2), np.arange(200)
+    assert (cold_people(users, times) == cold_people(users, times)).all()
+    assert (cold_people(users, times) != cold_people(users, times, seed=1)).any()
+
+
+@given(events, st.floats(0, 0.49), st.floats(0, 0.5))
+def test_cold_people_by_time_train_on_nothing_later(rows, val_share, test_share):
+    users, times = np.array([row[0] for row in rows], int), np.array([row[1] for row in rows], int)
+    split, first = cold_people_time(users, times, val_share, test_share), firsts(rows)
+    train, val, test = (times[split == name] for name in ("train", "val", "test"))
+    assert max(train, default=-9) < min([*val, *test], default=9)
+    assert max([*train, *val], default=-9) < min(test, default=9)
+    for user, (row, came) in first.items():
+        own = split[users == user].tolist()
+        if split[row] == "train":  # she trains by all she did before the first new person came
+            held_out = min([*val, *test], default=9)
+            assert own == ["train" if time < held_out else "" for time in times[users == user]]
+        else:
+            assert own.count("") == len(own) - 1 and came == times[row]
+    assert len(test) >= int(len(first) * test_share + 0.5)  # more only by people who came at the same moment
+
+
+def test_cold_people_by_time_known_answer():
+    #         a     b     a     c     d     c     d     e
+    users = [0, 1, 0, 2, 3, 2, 3, 4]
+    times = [1, 2, 9, 3, 4, 5, 3, 7]
+    # first events: a 1, b 2, c 3, d 3 (not 4), e 7; c and d came together and validate together
+    expected = ["train", "train", "", "val", "", "", "val", "test"]
+    assert cold_people_time(users, times, 0.2, 0.2).tolist() == expected
 
 
 def by_hand(outfits, pictures):
