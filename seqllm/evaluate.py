@@ -19,7 +19,8 @@ from seqllm.data import events_of
 from seqllm.metrics import mean_ci, per_query, rank_queries, ranking_metrics
 from seqllm.prompts import Event
 from seqllm.queries import Events, Query
-from seqllm.ranker import Question, ranks
+from seqllm.ranker import Question
+from seqllm.rerank import ranks
 from seqllm.sequences import EventLog
 
 KNOWN = {"val": ("train",), "test": ("train", "val")}  # what may be known when a split is asked about
@@ -85,7 +86,7 @@ def evaluate(recommender, folder: DataFolder, split: str = "test", ranks_path: s
         DataError: the folder has no event in this split, or items the model does not know.
     """
     log = EventLog.from_folder(folder)
-    profiles = [folder.profile(user) for user in log.user_ids]
+    profiles = log.profiles
     questions, targets, rows = questions_of(log, profiles, split)
     if not len(targets):
         remedy = "name another, or mark events with it"
@@ -96,7 +97,10 @@ def evaluate(recommender, folder: DataFolder, split: str = "test", ranks_path: s
     modes = {}
     with recommender.knowing(log, *KNOWN[split]):
         ranker = recommender.ranker
-        measure = functools.partial(ranks, ranker, targets=targets, mix=recommender.mix, hidden=recommender.removed)
+        measure = functools.partial(
+            ranks, ranker, targets=targets, mix=recommender.mix, reranker=recommender.reranker,
+            hidden=recommender.removed,
+        )  # fmt: skip
         found = measure(questions)
         if any(profiles):
             modes["none"] = measure(bare, infer=False)

@@ -68,6 +68,5 @@ def exchange(
         fit[:, :labels] = torch.from_numpy(ranker.inference.features())
     model.set_items(torch.from_numpy(titles), torch.from_numpy(source), prices, fit)
     ranker.builder.set_catalog(catalog, kept)
-    ranker.trend = ranker.trend.rearranged(place, len(catalog))
-    ranker.neighbours = ranker.neighbours.rearranged(place, len(catalog))
+    ranker.evidence = ranker.evidence.rearranged(place, len(catalog))
     recommender.catalog, recommender.removed, recommender._index = catalog, removed, None

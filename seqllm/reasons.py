@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.sparse as sp
 
-from seqllm.ranker import Question
+from seqllm.ranker import Asked, Question
 
 if TYPE_CHECKING:
     from seqllm.recommender import Recommender
@@ -18,12 +17,10 @@ SUITS = 0.25  # log odds above the average item from which it is said to suit
 
 
 def reasons_for(
-    recommender: Recommender, question: Question, rows: np.ndarray, query: np.ndarray, near: sp.csr_matrix
+    recommender: Recommender, question: Question, rows: np.ndarray, asked: Asked, b: int
 ) -> list[tuple[str, ...]]:
-    """One tuple of phrases for each item row, strongest first; never empty.
-
-    query: (title_dim,) vector of the search words, zeros without; near: (1, N) neighbours' scores.
-    """
+    """One tuple of phrases for each item row, strongest first; never empty. The question is the b-th of ``asked``."""
+    query, near = asked.query[b].cpu().numpy(), asked.knn[b]
     model, catalog = recommender.ranker.model, recommender.catalog
     titles = model.titles[rows].cpu().numpy()
     history = question.history[-20:]

@@ -23,14 +23,14 @@ from fcn.filters import allowed_rows
 from fcn.folder import DataFolder
 from fcn.types import Item, LabelVocabulary, Profile
 from seqllm import living, storage
+from seqllm.answering import answer
 from seqllm.data import trend_features
+from seqllm.evidence import Evidence
 from seqllm.mixup import MixupIndex
-from seqllm.neighbours import ItemNeighbours
 from seqllm.prompts import Event
 from seqllm.ranker import Mix, Question, Ranker
-from seqllm.reasons import reasons_for
+from seqllm.rerank import Reranker
 from seqllm.sequences import EventLog
-from seqllm.trend import Trend
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,10 +60,12 @@ class Recommender:
         base_path: str | Path,
         price_edges: np.ndarray,
         attributes: list[str],
+        reranker: Reranker | None = None,
         data_fingerprint: str = "",
         fcn: str | Path | None = None,
     ):
         self.ranker, self.mix, self.catalog, self.encoder = ranker, mix, catalog, encoder
+        self.reranker = reranker if reranker is None else reranker.to(ranker.model.device).eval()
         self.price_edges, self.attributes = np.asarray(price_edges), list(attributes)
         self.base, self.base_path, self.data_fingerprint, self.fcn = base, base_path, data_fingerprint, fcn
         self.removed = np.zeros(len(catalog), bool)
@@ -100,7 +102,8 @@ class Recommender:
             profile: {"body_figure": "triangle"}, "body_figure=triangle,height=low" or a Profile.
             filters: any of category, slot (a name or several), min_price, max_price, in_stock, attributes.
             diversity: 0 ranks by score alone, towards 1 avoids showing look-alikes (maximal marginal relevance).
-            lam: the mix-up's lambda, 1 = titles only, 0 = ID side only; by default the one tuned on validation.
+            lam: the mix-up's lambda, 1 = titles only, 0 = ID side only, without the second look (seqllm.rerank); by
+                default the one tuned on validation.
             when: seconds since 1970 of the moment asked about (season, holiday); by default the last event learnt.
 
         Raises:
@@ -124,9 +127,12 @@ class Recommender:
         allowed = allowed_rows(self.catalog, filters or {}) & ~self.removed
         answers: list[list[Hit]] = [[] for _ in questions]
         for rows in self.ranker.batches(questions):
-            found = self._answer([questions[r] for r in rows], allowed, k, exclude_seen, diversity, lam)
-            for row, hits in zip(rows, found, strict=True):
-                answers[row] = hits
+            found = answer(self, [questions[r] for r in rows], allowed, k, exclude_seen, diversity, lam)
+            for row, shown in zip(rows, found, strict=True):
+                answers[row] = [
+                    Hit(self.catalog[int(item)], float(score), why)
+                    for item, score, why in zip(shown.rows, shown.scores, shown.reasons, strict=True)
+                ]
         return answers if many else answers[0]
 
     def similar(self, item_id: str, k: int = 10, filters: Mapping | None = None) -> list[Hit]:
@@ -143,7 +149,7 @@ class Recommender:
         id_end = title_dim + model.sizes.id_dim
         vector[title_dim:id_end] *= (1 - mix.lam) * mix.id * scale_u
         vector[id_end:] = 0.0  # neither anybody's fit nor popularity makes two items alike
-        near = self.ranker.neighbours.scores([np.array([row])]) * ((1 - mix.lam) * mix.knn * scale_u)
+        near = self.ranker.evidence.neighbours.scores([np.array([row])]) * ((1 - mix.lam) * mix.knn * scale_u)
         rows, scores = index.search(vector[None], near.tocsr(), k, [allowed])
         source = self.catalog[row].title
         return [
@@ -195,52 +201,15 @@ class Recommender:
         """The mix-up index of the present catalogue, built when first needed."""
         if self._index is None:
             model, ranker = self.ranker.model, self.ranker
-            now = np.array([ranker.now], np.int64)
+            evidence = ranker.evidence
+            now = np.array([evidence.now], np.int64)
             every = np.arange(len(self.catalog))
             with torch.no_grad():
-                trend = trend_features(ranker.trend, now, model.sizes.trend_days, every).to(model.device)
+                trend = trend_features(evidence.trend, now, model.sizes.trend_days, every).to(model.device)
                 prior, ids = model.prior(trend)[0].cpu().numpy(), model.item_vectors().cpu().numpy()
-            self._index = MixupIndex(model.titles.cpu().numpy(), ids, model.fit.cpu().numpy(), prior)
+            fit = np.hstack([model.fit.cpu().numpy(), evidence.peers.lift()])
+            self._index = MixupIndex(model.titles.cpu().numpy(), ids, fit, prior)
         return self._index
-
-    def _answer(self, questions, allowed, k, exclude_seen, diversity, lam) -> list[list[Hit]]:
-        mix = self.mix if lam is None else dataclasses.replace(self.mix, lam=lam)
-        ranker, index = self.ranker, self.index
-        t, u, wanted, query = (x.cpu().numpy() for x in ranker.directions(questions))
-        scale_t, scale_u = (s.item() for s in ranker.model.scales())
-        own = 1 - mix.lam
-        vectors = np.hstack(
-            [
-                mix.lam * scale_t * t,
-                own * mix.id * scale_u * u,
-                own * mix.fit * wanted,
-                np.full((len(questions), 1), own * mix.prior),
-            ]
-        ).astype(np.float32)
-        near = ranker.neighbours.scores([q.history for q in questions], decay=ranker.model.sizes.decay)
-        weighted = (near * (own * mix.knn * scale_u)).tocsr()
-        masks = []
-        for question in questions:
-            mask = allowed
-            if exclude_seen and len(question.history):
-                mask = allowed.copy()
-                mask[question.history] = False
-            masks.append(mask)
-        rows, scores = index.search(vectors, weighted, k if diversity <= 0 else max(5 * k, 50), masks)
-        answers = []
-        for b, question in enumerate(questions):
-            picked, values = rows[b], scores[b]
-            if diversity > 0:
-                order = _diverse(index.vectors[picked, : t.shape[1]], values, k, diversity)
-                picked, values = picked[order], values[order]
-            why = reasons_for(self, question, picked, query[b], near[b])
-            answers.append(
-                [
-                    Hit(self.catalog[int(row)], float(value), reason)
-                    for row, value, reason in zip(picked, values, why, strict=True)
-                ]
-            )
-        return answers
 
     def _profile(self, profile) -> Profile:
         if profile is None or isinstance(profile, Profile):
@@ -262,7 +231,7 @@ class Recommender:
                         "give items she chose, a profile, a query or an occasion")  # fmt: skip
             )
         past = tuple(Event(None, int(row)) for row in rows)
-        moment = self.ranker.now if when is None else int(when)
+        moment = self.ranker.evidence.now if when is None else int(when)
         return Question((*past, Event(moment, None, "purchase", query, occasion)), profile)
 
     # -- a living catalogue ------------------------------------------------------------------------------------
@@ -300,28 +269,21 @@ class Recommender:
         return living.refresh(self, folder)
 
     def learn(self, log: EventLog, *splits: str) -> None:
-        """Take popularity and co-occurrence from these splits' events, without touching the model."""
-        rows = log.in_split(*splits)
-        if not len(rows):
-            remedy = f"mark events split={splits[0]}"
-            raise DataError(Problem("interactions.parquet", None, "split", None, "no events to learn from", remedy))
-        ranker = self.ranker
-        ranker.trend = Trend(log.item[rows], log.time[rows], len(self.catalog))
-        ranker.neighbours = ItemNeighbours.fit(log.user[rows], log.item[rows], len(self.catalog))
-        ranker.now = int(log.time[rows].max()) + 86_400  # the day after, so that the last day counts
-        self._index = None
+        """Count these splits' events anew (seqllm.evidence), without touching the model."""
+        self._take(Evidence.learn(log, splits, len(self.catalog), self.vocabulary, self.encoder.encode))
+
+    def _take(self, evidence: Evidence) -> None:
+        self.ranker.evidence, self._index = evidence, None
 
     @contextlib.contextmanager
     def knowing(self, log: EventLog, *splits: str) -> Iterator[None]:
         """Within the block everything is as after :meth:`learn`; then as before."""
-        ranker = self.ranker
-        before = ranker.trend, ranker.neighbours, ranker.now
+        before = self.ranker.evidence
         self.learn(log, *splits)
         try:
             yield
         finally:
-            ranker.trend, ranker.neighbours, ranker.now = before
-            self._index = None
+            self._take(before)
 
     def check_catalog(self, catalog: Catalog) -> None:
         """DataError unless ``catalog`` holds the items this recommender may show, in the same order."""
@@ -355,20 +317,3 @@ def _spread(value, n: int, many: bool) -> list:
             raise DataError(f"{n} histories but {len(value)} values; give one for each, or one for all")
         return list(value)
     return [value] * n
-
-
-def _diverse(vectors: np.ndarray, scores: np.ndarray, k: int, diversity: float) -> np.ndarray:
-    """Maximal marginal relevance (Carbonell & Goldstein 1998) on title vectors; positions of the picked, in order."""
-    if not len(scores):
-        return np.zeros(0, np.int64)
-    spread = scores.max() - scores.min()
-    value = (scores - scores.min()) / (spread if spread > 0 else 1.0)
-    closest = np.zeros(len(scores), np.float32)
-    left, picked = np.ones(len(scores), bool), []
-    for _ in range(min(k, len(scores))):
-        gain = np.where(left, (1 - diversity) * value - diversity * closest, -np.inf)
-        best = int(gain.argmax())
-        picked.append(best)
-        left[best] = False
-        closest = np.maximum(closest, vectors @ vectors[best])
-    return np.array(picked, np.int64)

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from fcn.errors import DataError, Problem
 from fcn.folder import DataFolder
 from fcn.schema import SPLITS
+from fcn.types import Profile
 
 
 @dataclass
@@ -22,6 +23,7 @@ class EventLog:
         time: int64 (n,), seconds since 1970.  split: int8 (n,), index into SPLITS.
         event, query, occasion: dictionary-coded text; code -1 means none. ``queries[query[k]]`` is the text.
         start: int64 (n_users + 1,), person u's events are rows start[u]:start[u + 1].
+        profiles: what each person states of herself.
     """
 
     user: np.ndarray
@@ -36,6 +38,7 @@ class EventLog:
     occasions: list[str]
     user_ids: list[str]
     start: np.ndarray
+    profiles: list[Profile]
 
     @classmethod
     def from_folder(cls, folder: DataFolder) -> EventLog:
@@ -62,6 +65,7 @@ class EventLog:
             occasions=columns["occasion"][1],
             user_ids=folder.user_ids,
             start=np.concatenate([[0], np.cumsum(np.bincount(user, minlength=n_users))]).astype(np.int64),
+            profiles=[folder.profile(user) for user in folder.user_ids],
         )
         if not len(log.in_split("train")):
             remedy = "mark earlier events split=train (fcn.splits.leave_one_out does it)"

@@ -17,12 +17,12 @@ from fcn.encoders import TextEncoder
 from fcn.errors import ArtifactError
 from fcn.types import LabelVocabulary
 from seqllm.base import load_base
+from seqllm.evidence import Evidence
 from seqllm.model import ModelConfig, SequentialRecommender
-from seqllm.neighbours import ItemNeighbours
 from seqllm.profiles import ProfileInference
 from seqllm.prompts import PromptBuilder
 from seqllm.ranker import Mix, Ranker
-from seqllm.trend import Trend
+from seqllm.rerank import Reranker
 
 if TYPE_CHECKING:
     from seqllm.recommender import Recommender
@@ -36,8 +36,9 @@ def save(recommender: Recommender, path: str | Path) -> Path:
     state = {name: p for name, p in model.state_dict().items() if not name.startswith("lm.")}
     state |= {name: getattr(model, name) for name in ("titles", "warm", "prices", "fit")}
     state |= {"removed": torch.from_numpy(recommender.removed)}
-    for prefix, arrays in (("trend", ranker.trend.tensors()), ("neighbours", ranker.neighbours.state())):
-        state |= {f"{prefix}.{name}": torch.from_numpy(np.asarray(value)) for name, value in arrays.items()}
+    state |= {name: torch.from_numpy(value) for name, value in ranker.evidence.tensors().items()}
+    if recommender.reranker is not None:
+        state |= {f"reranker.{name}": value.cpu() for name, value in recommender.reranker.state_dict().items()}
     if ranker.inference is not None:
         arrays = ranker.inference.state()
         state |= {f"inference.{name}": torch.from_numpy(np.asarray(value)) for name, value in arrays.items()}
@@ -49,7 +50,8 @@ def save(recommender: Recommender, path: str | Path) -> Path:
         "max_tokens": ranker.builder.max_tokens,
         "price_edges": recommender.price_edges.tolist(),
         "attributes": recommender.attributes,
-        "now": ranker.now,
+        "now": ranker.evidence.now,
+        "occasions": ranker.evidence.peers.occasions,
         "fcn": recommender.fcn is not None,
     }
 
@@ -79,7 +81,9 @@ def load(cls: type[Recommender], path: str | Path) -> Recommender:
     frozen = {name: tensors.pop(name) for name in ("titles", "warm", "prices", "fit")}
     model = SequentialRecommender(lm, ModelConfig(**options), **frozen)
     removed = tensors.pop("removed").numpy()
-    groups: dict[str, dict[str, np.ndarray]] = {"trend": {}, "neighbours": {}, "inference": {}}
+    groups: dict[str, dict[str, np.ndarray]] = {
+        name: {} for name in ("trend", "neighbours", "peers", "memory", "inference", "reranker")
+    }
     for name in [n for n in tensors if n.partition(".")[0] in groups]:
         group, _, field = name.partition(".")
         groups[group][field] = tensors.pop(name).numpy()
@@ -93,15 +97,12 @@ def load(cls: type[Recommender], path: str | Path) -> Recommender:
     encoder = TextEncoder.from_pretrained(folder / "titles")
     if torch.cuda.is_available():
         model.cuda()
-    ranker = Ranker(
-        model,
-        builder,
-        encoder.encode,
-        Trend.from_tensors(groups["trend"]),
-        ItemNeighbours.from_state(groups["neighbours"]),
-        config["now"],
-        inference,
-    )
+    evidence = Evidence.from_tensors(groups, vocabulary, config["occasions"], config["now"])
+    ranker = Ranker(model, builder, encoder.encode, evidence, inference)
+    reranker = None
+    if groups["reranker"]:
+        reranker = Reranker()
+        reranker.load_state_dict({name: torch.from_numpy(value) for name, value in groups["reranker"].items()})
     made = cls(
         ranker,
         Mix(**config["mix"]),
@@ -111,6 +112,7 @@ def load(cls: type[Recommender], path: str | Path) -> Recommender:
         base_path=base_path,
         price_edges=np.array(config["price_edges"]),
         attributes=config["attributes"],
+        reranker=reranker,
         data_fingerprint=artifact.data_fingerprint,
         fcn=folder / "fcn" if config["fcn"] else None,
     )

@@ -20,16 +20,17 @@ from seqllm.attributes import attribute_names, fit_features
 from seqllm.base import build_base, load_base
 from seqllm.data import Collator, TrainingSet
 from seqllm.evaluate import evaluate, questions_of
+from seqllm.evidence import Evidence
 from seqllm.metrics import ranking_metrics
 from seqllm.model import ModelConfig, SequentialRecommender, attach_lora, price_features
-from seqllm.neighbours import ItemNeighbours
 from seqllm.profiles import ProfileInference, posteriors
 from seqllm.prompts import PromptBuilder, phrases
-from seqllm.ranker import Mix, Ranker, ranks, tune
+from seqllm.ranker import Mix, Ranker
 from seqllm.recommender import Recommender
+from seqllm.rerank import ranks
 from seqllm.sequences import EventLog
 from seqllm.title_lstm import neighbour_pairs, train_title_lstm
-from seqllm.trend import Trend
+from seqllm.tuning import tune
 
 VALIDATION = 2000  # people asked after each epoch; the final figures use everybody
 
@@ -109,7 +110,7 @@ def train(
         id_dim=options.id_dim,
         lora_rank=options.lora_rank,
     )
-    profiles = [folder.profile(user) for user in log.user_ids]
+    profiles = log.profiles
     inference = fit_inference(fcn, folder, log, profiles) if fcn else None
     _, edges = price_features(catalog.price[warm])
     prices, _ = price_features(catalog.price, edges)
@@ -122,13 +123,12 @@ def train(
     if torch.cuda.is_available():
         model.cuda()
 
-    trend = Trend(log.item[train_rows], log.time[train_rows], len(catalog))
-    neighbours = ItemNeighbours.fit(log.user[train_rows], log.item[train_rows], len(catalog))
-    ranker = Ranker(model, builder, encoder.encode, trend, neighbours, int(log.time[train_rows].max()), inference)
+    evidence = Evidence.learn(log, ["train"], len(catalog), folder.vocabulary, encoder.encode)
+    ranker = Ranker(model, builder, encoder.encode, evidence, inference)
 
     batches = TrainingSet(log, builder, options.tokens_per_batch, options.seed)
     collate = Collator(
-        log, builder, profiles, query_vectors, trend, warm, config, inference=inference, seed=options.seed
+        log, builder, profiles, query_vectors, evidence.trend, warm, config, inference=inference, seed=options.seed
     )
     print(
         f"{batches.n_targets:,} choices in {batches.n_windows:,} prompts, {batches.n_tokens:,} tokens an epoch; "
@@ -158,11 +158,11 @@ def train(
         run_key=key,
         restart=restart,
     )
-    mix, search = tune(ranker, val_questions, val_targets)
-    print(f"mix tuned on validation: {mix}", flush=True)
+    tuned = tune(ranker, val_questions, val_targets, options.seed)
+    print(f"tuned on validation: {tuned.report}", flush=True)
     recommender = Recommender(
-        ranker, mix, catalog, encoder, base=options.base, base_path=base_path, price_edges=edges, attributes=names,
-        data_fingerprint=folder.fingerprint, fcn=fcn,
+        ranker, tuned.mix, catalog, encoder, base=options.base, base_path=base_path, price_edges=edges,
+        attributes=names, reranker=tuned.reranker, data_fingerprint=folder.fingerprint, fcn=fcn,
     )
     recommender.learn(log, "train", "val")
     recommender.save_pretrained(out)
@@ -172,7 +172,7 @@ def train(
         "epochs": len(history.rows),
         "options": dataclasses.asdict(options),
         "machine": describe_machine(),
-        "mix_search_steps": len(search),
+        "tuned": tuned.report,
     }
     write_json(out / "evaluation.json", report)
     write_json(out / "history.json", history.rows)

@@ -53,7 +53,7 @@ def test_ranks_are_among_all_items_without_those_seen(report, kinds_world, kinds
     questions, targets, _ = questions_of(log, profiles, "test")
     kinds.learn(log, "train", "val")
     for k in (0, 7, 31):
-        scores = kinds.mix(kinds.ranker.parts([questions[k]]))[0].detach().numpy().copy()
+        scores = kinds.mix(kinds.ranker.parts(kinds.ranker.ask([questions[k]])))[0].detach().numpy().copy()
         scores[np.setdiff1d(questions[k].history, [targets[k]])] = -np.inf
         row = table.slice(k, 1).to_pylist()[0]
         assert row["item_id"] == kinds_world.catalog[int(targets[k])].item_id
@@ -78,13 +78,13 @@ def test_validation_figures_do_not_depend_on_test_events(kinds, kinds_world, tmp
 
 
 def test_evaluating_leaves_the_recommender_as_it_was(kinds, kinds_world):
-    before, now = kinds.recommend(["i00"], k=20), kinds.ranker.now
+    before, now = kinds.recommend(["i00"], k=20), kinds.ranker.evidence.now
     evaluate(kinds, kinds_world, "val")
-    assert kinds.recommend(["i00"], k=20) == before and kinds.ranker.now == now
+    assert kinds.recommend(["i00"], k=20) == before and kinds.ranker.evidence.now == now
     with pytest.raises(RuntimeError), kinds.knowing(EventLog.from_folder(kinds_world), "train"):
-        assert kinds.ranker.now != now
+        assert kinds.ranker.evidence.now != now
         raise RuntimeError
-    assert kinds.ranker.now == now
+    assert kinds.ranker.evidence.now == now
 
 
 def test_a_removed_target_cannot_be_found(kinds, kinds_world):

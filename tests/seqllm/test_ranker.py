@@ -6,16 +6,18 @@ import torch
 
 from seqllm.metrics import rank_of_target, ranking_metrics
 from seqllm.prompts import Event
-from seqllm.ranker import PARTS, Mix, Question, Ranker, as_mix, ranks, tune
+from seqllm.ranker import PARTS, Mix, Question, Ranker
+from seqllm.rerank import ranks
+from seqllm.tuning import as_mix, tune_mix
 
 
 @pytest.mark.parametrize(
     "weights",
     [
-        {"title": 1.0, "id": 2.0, "fit": 0.7, "prior": 0.5, "knn": 3.0},
-        {"title": 0.0, "id": 1.0, "fit": 2.0, "prior": 1.0, "knn": 0.0},
-        {"title": 3.0, "id": 0.0, "fit": 1.0, "prior": 2.0, "knn": 1.0},
-        {"title": 2.0, "id": 0.0, "fit": 0.0, "prior": 0.0, "knn": 0.0},
+        {"title": 1.0, "id": 2.0, "fit": 0.7, "prior": 0.5, "knn": 3.0, "peers": 0.4, "memory": 2.0},
+        {"title": 0.0, "id": 1.0, "fit": 2.0, "prior": 1.0, "knn": 0.0, "peers": 1.0, "memory": 0.0},
+        {"title": 3.0, "id": 0.0, "fit": 1.0, "prior": 2.0, "knn": 1.0, "peers": 0.0, "memory": 1.0},
+        {"title": 2.0, "id": 0.0, "fit": 0.0, "prior": 0.0, "knn": 0.0, "peers": 0.0, "memory": 0.0},
     ],
 )
 def test_lambda_and_weights_rank_as_the_free_weights_do(weights):
@@ -34,9 +36,11 @@ class Fixed(Ranker):
         self.tables = tables
         self.model = type("Model", (), {"titles": torch.zeros(tables["id"].shape[1], 1)})
 
-    def parts(self, questions, infer=True):
-        rows = [int(q.events[-1].query) for q in questions]
-        return {name: table[rows] for name, table in self.tables.items()}
+    def ask(self, questions, infer=True):
+        return [int(q.events[-1].query) for q in questions]
+
+    def parts(self, asked):
+        return {name: table[asked] for name, table in self.tables.items()}
 
 
 @pytest.fixture
@@ -56,10 +60,12 @@ def test_tuning_finds_the_part_that_tells(asked, telling):
     questions, targets = asked
     tables = noise()
     tables[telling][torch.arange(200), torch.from_numpy(targets)] += 3
-    mix, search = tune(Fixed(tables), questions, targets)
+    ranker = Fixed(tables)
+    answered = [(rows, ranker.ask([questions[k] for k in rows])) for rows in ranker.batches(questions)]
+    mix, steps = tune_mix(ranker, questions, targets, answered)
     before = ranking_metrics(ranks(Fixed(tables), questions, targets, Mix()))["ndcg@10"]
     after = ranking_metrics(ranks(Fixed(tables), questions, targets, mix))["ndcg@10"]
-    assert after > max(before, 0.8) - 1e-9 and search
+    assert after > max(before, 0.8) - 1e-9 and steps
     weight = {"title": mix.lam} | {name: (1 - mix.lam) * getattr(mix, name) for name in PARTS[1:]}
     assert weight[telling] == max(weight.values())
 
@@ -87,8 +93,8 @@ def test_a_query_counts_as_the_encoder_reads_it(kinds):
 
 
 def test_an_answer_is_the_top_of_the_full_scores(kinds):
-    question = Question((Event(None, 0), Event(None, 4), Event(kinds.ranker.now, None, "purchase", "abel")))
-    scores = kinds.mix(kinds.ranker.parts([question]))[0].detach().numpy().copy()
+    question = Question((Event(None, 0), Event(None, 4), Event(kinds.ranker.evidence.now, None, "purchase", "abel")))
+    scores = kinds.mix(kinds.ranker.parts(kinds.ranker.ask([question])))[0].detach().numpy().copy()
     scores[[0, 4]] = -np.inf
     hits = kinds.recommend(["i00", "i04"], query="abel", k=8)
     best = np.argsort(-scores)[:8]

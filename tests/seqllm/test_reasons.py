@@ -25,7 +25,7 @@ def test_a_look_alike_names_the_past_item(kinds):
 def test_chosen_together_is_said_only_of_what_was(kinds):
     hits, phrase = kinds.recommend(["i00"], k=30), "chosen by people who chose what you chose"
     for hit in hits:
-        together = kinds.ranker.neighbours.similarity[0, int(hit.item.item_id[1:])] > 0
+        together = kinds.ranker.evidence.neighbours.similarity[0, int(hit.item.item_id[1:])] > 0
         assert (phrase in hit.reasons) == together
 
 

@@ -104,7 +104,7 @@ def test_lambda_turns_from_titles_to_what_people_chose(kinds):
     titles_only, own_only = (kinds.recommend(["i00"], k=23, lam=lam) for lam in (1.0, 0.0))
     assert titles_only != own_only
     assert parity(own_only[:5]) == 0
-    question = kinds.ranker.directions([kinds._question(["i00"], Profile(), None, None, None)])[0]
+    question = kinds.ranker.ask([kinds._question(["i00"], Profile(), None, None, None)]).title
     cosine = (question @ titles.T)[0].detach().numpy()
     assert sorted(ids(titles_only)) == [f"i{row:02}" for row in range(1, 24)]
     along = cosine[kinds.catalog.rows(ids(titles_only))]
@@ -289,15 +289,15 @@ def test_refresh_follows_the_folder(kinds, kinds_world, tmp_path):
 
 def test_refresh_learns_what_sells_and_without_events_keeps_it(kinds, kinds_world, tmp_path):
     folder = today(kinds_world, tmp_path / "data")
-    n, before = len(folder.catalog), kinds.ranker.neighbours.similarity
+    n, before = len(folder.catalog), kinds.ranker.evidence.neighbours.similarity
     names = kinds.catalog.ids.to_pylist()
     (tmp_path / "data" / "interactions.parquet").unlink()
     kinds.refresh(DataFolder.open(tmp_path / "data"))
     places = kinds.catalog.rows(names)
-    moved = kinds.ranker.neighbours.similarity.toarray()[np.ix_(places, places)]
+    moved = kinds.ranker.evidence.neighbours.similarity.toarray()[np.ix_(places, places)]
     np.testing.assert_allclose(moved, before.toarray())
     kinds.refresh(folder)
-    counts = kinds.ranker.trend.counts(np.array([2_000_000_000]))[0]
+    counts = kinds.ranker.evidence.trend.counts(np.array([2_000_000_000]))[0]
     sold = np.bincount(folder.interactions["item"].to_numpy(), minlength=n)
     assert counts[:n].tolist() == sold.tolist() and not counts[n:].any()
 

@@ -1,0 +1,152 @@
+"""From questions to the rows that are shown: search the mix-up index, look again, spread out, give reasons."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+
+from seqllm.ranker import Asked, Question
+from seqllm.reasons import reasons_for
+from seqllm.rerank import POOL, features
+
+if TYPE_CHECKING:
+    from seqllm.recommender import Recommender
+
+
+@dataclasses.dataclass(frozen=True)
+class Shown:
+    """The answer to one question: item rows, best first, their scores and the reasons of each."""
+
+    rows: np.ndarray
+    scores: np.ndarray
+    reasons: list[tuple[str, ...]]
+
+
+def answer(
+    recommender: Recommender,
+    questions: Sequence[Question],
+    allowed: np.ndarray,
+    k: int,
+    exclude_seen: bool,
+    diversity: float,
+    lam: float | None,
+) -> list[Shown]:
+    """Answers to a batch of questions. allowed: bool (N,); the other arguments as in Recommender.recommend.
+
+    A caller who turns lambda gets the mix as asked for: the second look was learnt beside the tuned one.
+    """
+    ranker, index = recommender.ranker, recommender.index
+    asked = ranker.ask(questions)
+    vectors, sparse = directions(recommender, asked, lam)
+    masks = []
+    for question in questions:
+        mask = allowed
+        if exclude_seen and len(question.history):
+            mask = allowed.copy()
+            mask[question.history] = False
+        masks.append(mask)
+    again = recommender.reranker is not None and lam is None
+    depth = max(k, POOL if again else 0, max(5 * k, 50) if diversity > 0 else 0)
+    rows, scores = index.search(vectors, sparse, depth, masks)
+    if again:
+        rows, scores = _second_look(recommender, questions, asked, rows, scores)
+    answers = []
+    for b, question in enumerate(questions):
+        picked, values = rows[b], scores[b]
+        if diversity > 0:
+            order = _diverse(index.vectors[picked, : asked.title.shape[1]], values, k, diversity)
+        else:
+            order = np.arange(min(k, len(picked)))
+        picked, values = picked[order], values[order]
+        answers.append(Shown(picked, values, reasons_for(recommender, question, picked, asked, b)))
+    return answers
+
+
+def directions(recommender: Recommender, asked: Asked, lam: float | None) -> tuple[np.ndarray, sp.csr_matrix]:
+    """Query vectors (B, D) for the index, and what is added to the inner products, sparse (B, N)."""
+    mix = recommender.mix if lam is None else dataclasses.replace(recommender.mix, lam=lam)
+    scale_t, scale_u = (s.item() for s in recommender.ranker.model.scales())
+    own = 1 - mix.lam
+    vectors = [
+        mix.lam * scale_t * asked.title.cpu().numpy(),
+        own * mix.id * scale_u * asked.id.cpu().numpy(),
+        own * mix.fit * asked.fit.cpu().numpy(),
+        own * mix.peers * asked.told,
+        np.full((len(asked.told), 1), own * mix.prior),
+    ]
+    sparse = asked.knn * (own * mix.knn * scale_u) + asked.memory * (own * mix.memory * scale_t)
+    return np.hstack(vectors).astype(np.float32), sparse.tocsr()
+
+
+def _second_look(
+    recommender: Recommender,
+    questions: Sequence[Question],
+    asked: Asked,
+    rows: list[np.ndarray],
+    scores: list[np.ndarray],
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """The POOL best of each answer in the reranker's order; what stands behind them stays behind."""
+    ranker = recommender.ranker
+    width = min(POOL, max(len(r) for r in rows))
+    if width == 0:
+        return rows, scores
+    columns, mixed = np.zeros((len(rows), width), np.int64), np.full((len(rows), width), -np.inf, np.float32)
+    for b, (found, value) in enumerate(zip(rows, scores, strict=True)):
+        columns[b, : len(found[:width])], mixed[b, : len(found[:width])] = found[:width], value[:width]
+    at = torch.from_numpy(columns).to(asked.title.device)
+    looked = features(ranker, questions, asked, at, _parts(recommender, asked, columns))
+    with torch.no_grad():
+        values = mixed + recommender.reranker(looked).cpu().numpy()
+    for b, found in enumerate(rows):
+        n = min(width, len(found))
+        order = np.lexsort((columns[b, :n], -values[b, :n]))
+        rest = scores[b][n:]
+        if n and len(rest):
+            rest = rest + min(0.0, float(values[b, :n].min() - rest[0]))
+        rows[b] = np.concatenate([columns[b, :n][order], found[n:]])
+        scores[b] = np.concatenate([values[b, :n][order], rest]).astype(np.float32)
+    return rows, scores
+
+
+def _parts(recommender: Recommender, asked: Asked, columns: np.ndarray) -> dict[str, torch.Tensor]:
+    """Parts of the score of some items, (B, K) each, from the index's vectors."""
+    model, index = recommender.ranker.model, recommender.index
+    scale_t, scale_u = model.scales()
+    vectors = torch.from_numpy(index.vectors[columns]).to(model.device)
+    sizes = [asked.title.shape[1], asked.id.shape[1], asked.fit.shape[1], asked.told.shape[1], 1]
+    title, own, fit, peers, prior = vectors.split(sizes, dim=2)
+    found = {
+        name: torch.einsum("bkd,bd->bk", part, wanted)
+        for name, part, wanted in (
+            ("title", title, scale_t * asked.title),
+            ("id", own, scale_u * asked.id),
+            ("fit", fit, asked.fit),
+            ("peers", peers, torch.from_numpy(asked.told).to(model.device)),
+        )
+    }
+    b = np.arange(len(columns))[:, None]
+    for name, matrix, scale in (("knn", asked.knn, scale_u), ("memory", asked.memory, scale_t)):
+        found[name] = torch.from_numpy(np.asarray(matrix[b, columns].todense(), np.float32)).to(model.device) * scale
+    return found | {"prior": prior.squeeze(2)}
+
+
+def _diverse(vectors: np.ndarray, scores: np.ndarray, k: int, diversity: float) -> np.ndarray:
+    """Maximal marginal relevance (Carbonell & Goldstein 1998) on title vectors; positions of the picked, in order."""
+    if not len(scores):
+        return np.zeros(0, np.int64)
+    spread = scores.max() - scores.min()
+    value = (scores - scores.min()) / (spread if spread > 0 else 1.0)
+    closest = np.zeros(len(scores), np.float32)
+    left, picked = np.ones(len(scores), bool), []
+    for _ in range(min(k, len(scores))):
+        gain = np.where(left, (1 - diversity) * value - diversity * closest, -np.inf)
+        best = int(gain.argmax())
+        picked.append(best)
+        left[best] = False
+        closest = np.maximum(closest, vectors @ vectors[best])
+    return np.array(picked, np.int64)
