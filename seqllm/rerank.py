@@ -123,12 +123,16 @@ class Reranker(nn.Module):
         return (self.line(x) + self.net(x)).squeeze(-1)
 
 
-def pool_of(scores: Tensor, seen: Sequence[np.ndarray]) -> Tensor:
-    """The POOL best rows of each question's scores (B, N), what she has already left out: (B, K)."""
+def pool_of(scores: Tensor, seen: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
+    """The POOL best of each question's scores (B, N): their rows and scores, (B, K) both.
+
+    What she has already stands behind all others with a score of -inf, as does what had one.
+    """
     left = scores.clone()
     for b, rows in enumerate(seen):
         left[b, rows] = float("-inf")
-    return left.topk(min(POOL, left.shape[1]), dim=1).indices
+    values, rows = left.topk(min(POOL, left.shape[1]), dim=1)
+    return rows, values
 
 
 def ranks(
@@ -155,14 +159,10 @@ def ranks(
             scores[:, torch.from_numpy(hidden).to(scores.device)] = float("-inf")
         found[batch] = rank_of_target(scores, targets[batch], seen)
         if reranker is not None:
-            rows = pool_of(scores, seen)
+            rows, values = pool_of(scores, seen)
             pooled = {name: value.gather(1, rows) for name, value in parts.items()}
-            again = scores.gather(1, rows) + reranker(features(ranker, some, asked, rows, pooled))
-            place = torch.from_numpy(targets[batch]).to(rows.device)[:, None]
-            there = (rows == place).any(1).cpu().numpy()
-            column = (rows == place).float().argmax(1)
-            # What cannot be shown stays behind whatever the network says of it.
-            again = again.masked_fill(scores.gather(1, rows) == float("-inf"), float("-inf"))
-            inside = rank_of_target(again, column)
-            found[batch] = np.where(there, inside, found[batch])
+            again = values + reranker(features(ranker, some, asked, rows, pooled))
+            mine = (rows == torch.from_numpy(targets[batch]).to(rows.device)[:, None]) & (values > float("-inf"))
+            inside = rank_of_target(again, mine.float().argmax(1))
+            found[batch] = np.where(mine.any(1).cpu().numpy(), inside, found[batch])
     return found

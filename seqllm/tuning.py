@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-from seqllm.metrics import ranking_metrics
+from seqllm.metrics import per_query
 from seqllm.ranker import PARTS, Asked, Mix, Question, Ranker
 from seqllm.rerank import Reranker, features, pool_of
 
@@ -18,7 +19,7 @@ LEADERS = 100  # a mix is searched among the items that are among so many best b
 QUESTIONS = 30_000  # a random choice of so many validation questions is used
 HELD = 5  # every HELD-th question judges the reranker, the others train it
 JUDGES = 100  # fewer judges would take luck for help
-GAIN = 1.01  # what a second look must be worth, in NDCG@10 of the first
+SURE = 2.0  # standard errors by which it must rank better
 
 
 @dataclasses.dataclass
@@ -137,40 +138,43 @@ def fit_reranker(
     for batch, asked in answered:
         parts = ranker.parts(asked)
         scores = mix(parts)
-        rows = pool_of(scores, [questions[k].history for k in batch])
-        wanted = torch.from_numpy(targets[batch]).to(rows.device)[:, None]
-        hit = (rows == wanted).any(1)
-        if not hit.any():
+        rows, values = pool_of(scores, [questions[k].history for k in batch])
+        mine = (rows == torch.from_numpy(targets[batch]).to(rows.device)[:, None]) & (values > float("-inf"))
+        kept = mine.any(1).nonzero().squeeze(1)
+        if not len(kept):
             continue
-        kept = hit.nonzero().squeeze(1)
         some, rows = [questions[batch[k]] for k in kept.tolist()], rows[kept]
         part = {name: value[kept].gather(1, rows) for name, value in parts.items()}
         inputs.append(features(ranker, some, asked.take(kept.cpu().numpy()), rows, part).cpu())
-        mixed.append(scores[kept].gather(1, rows).cpu())
-        place.append((rows == wanted[kept]).float().argmax(1).cpu())
+        mixed.append(values[kept].cpu())
+        place.append(mine[kept].float().argmax(1).cpu())
         held.append(torch.from_numpy(batch[kept.cpu().numpy()] % HELD == 0))
     if sum(int(judges.sum()) for judges in held) < JUDGES:
         return None, {"ndcg@10_mix": None, "ndcg@10_reranked": None, "rerank_epochs": 0}
     x, s, y, judge = torch.cat(inputs), torch.cat(mixed), torch.cat(place), torch.cat(held)
     total = -(-len(questions) // HELD)
 
-    def measure(net: Reranker | None) -> float:
+    def measure(net: Reranker | None) -> np.ndarray:
+        """NDCG@10 of each judge."""
         with torch.no_grad():
             values = s[judge] if net is None else s[judge] + net.eval()(x[judge])
         mine = values.gather(1, y[judge][:, None])
         rank = (values > mine).sum(1) + ((values == mine).sum(1) - 1) // 2
-        return ranking_metrics(rank.numpy(), (10,))["ndcg@10"] * int(judge.sum()) / total
+        return per_query(rank.numpy(), (10,))["ndcg@10"]
 
     before = measure(None)
-    curve, best = [], 0
+    curve, gains, best = [], [], 0
     for net in _epochs(x[~judge], s[~judge], y[~judge], epochs, seed):
-        curve.append(measure(net))
+        gains.append(measure(net) - before)
+        curve.append(gains[-1].mean())
         if curve[-1] > curve[best]:
             best = len(curve) - 1
         if len(curve) - 1 - best >= patience:
             break
-    report = {"ndcg@10_mix": before, "ndcg@10_reranked": curve[best], "rerank_epochs": best + 1}
-    if curve[best] <= GAIN * before:
+    sums = before.sum(), (before + gains[best]).sum()
+    report = dict(zip(("ndcg@10_mix", "ndcg@10_reranked"), (float(s) / total for s in sums), strict=True))
+    report["rerank_epochs"] = best + 1
+    if curve[best] <= SURE * gains[best].std() / math.sqrt(len(before)):
         return None, report
     *_, final = _epochs(x, s, y, best + 1, seed)
     return final.eval(), report
