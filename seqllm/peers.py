@@ -16,7 +16,7 @@ import scipy.sparse as sp
 
 from fcn.types import LabelVocabulary, Profile
 
-ALPHA = 20.0
+ALPHA = 80.0  # choices of the average item that stand beside an item's own
 OCCASIONS, OFTEN = 64, 20  # the commonest occasions count, each chosen for so many times at least
 
 

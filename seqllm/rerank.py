@@ -29,7 +29,7 @@ ALIKE = 0.3  # cosine of titles from which a past choice speaks for an item
 WINDOWS = (30.0, 120.0, 365.0, None)  # days
 FEATURES = (
     *PARTS, "title_max", "title_last", "title_mean", "title_alike", "title_query", "knn_max", "knn_count",
-    "occasion", "sold_30", "sold_120", "sold_365", "sold_ever", "warm", "price",
+    "sold_30", "sold_120", "sold_365", "sold_ever", "warm", "price",
     "history", "gap", "dated", "asked", "told",
 )  # fmt: skip
 
@@ -63,8 +63,6 @@ def features(
     sold = [
         np.take_along_axis(evidence.trend.counts(asked.times, days, unique), place, 1) for days in WINDOWS
     ]
-    labels = len(ranker.builder.vocabulary)
-    occasion = np.einsum("bl,bkl->bk", asked.told[:, labels:], evidence.peers.lift()[columns][..., labels:])
     prices = model.prices @ torch.linspace(0, 1, model.prices.shape[1], device=rows.device)
     bought = (prices[past] * there).sum(1) / there.sum(1).clamp(min=1)
     told = torch.tensor([_told(q) for q in questions], device=rows.device)
@@ -77,7 +75,6 @@ def features(
             (alike > ALIKE).sum(-1).float().log1p(),
             torch.einsum("bkd,bd->bk", titles, asked.query),
             *torch.from_numpy(near).to(rows.device),
-            torch.from_numpy(occasion).to(rows.device),
             *(torch.from_numpy(np.log1p(s)).to(rows.device) for s in sold),
             model.warm[rows].float(),
             (prices[rows] - bought[:, None]).abs(),
