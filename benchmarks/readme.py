@@ -17,13 +17,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.report import table  # noqa: E402
+from benchmarks.report import compact, table  # noqa: E402
 from fcn.artifacts import sha256  # noqa: E402
 
 MARKED = re.compile(r"(<!-- table:(\w+) -->\n).*?(<!-- /table:\2 -->)", re.DOTALL)
 BLOCK = re.compile(r"<!-- run( \w+)? -->\n```python\n(.*?)```", re.DOTALL)
 OUTPUT = "# => "
-DETAILS = ("coherence: ", "labels: ")  # notes on options and searches; they stay in the JSON
+DETAILS = ("coherence: ", "labels: ", "options: ")  # notes on options and searches; they stay in the JSON
+COMPACT = {"seqllm_quality": ("ndcg@10", "recall@10")}  # many data sets and metrics: these metrics, methods x data sets
 
 
 def rendered(name: str) -> str:
@@ -35,7 +36,9 @@ def rendered(name: str) -> str:
     machine = ", ".join(f"{key} {value}" for key, value in report["machine"].items() if value is not None)
     told = [note for note in report["notes"] if not note.startswith(DETAILS)]
     notes = "\n".join(f"- {note}" for note in [*told, f"measured {report['date']} on {machine}"])
-    return f"{table(report | {'floor': {}, 'notes': []}).strip()}\n\n{notes}\n"
+    bare = report | {"floor": {}, "notes": []}
+    shown = compact(bare, COMPACT[name]) if name in COMPACT else table(bare)
+    return f"{shown.strip()}\n\n{notes}\n"
 
 
 def filled(text: str) -> str:

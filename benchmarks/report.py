@@ -84,6 +84,27 @@ def table(report: Mapping) -> str:
     return "\n".join(lines)
 
 
+def compact(report: Mapping, keys: Sequence[str], columns: int = 4) -> str:
+    """The results of a few metrics as Markdown: a row per method, a column per data set, so many in one table.
+
+    A cell holds the metrics in the order of `keys`, " / " between them, the first with its interval.
+    """
+    datasets, lines = list(report["results"]), []
+    for begin in range(0, len(datasets), columns):
+        shown = datasets[begin : begin + columns]
+        methods = dict.fromkeys(method for name in shown for method in report["results"][name])
+        lines += ["", f"| {' / '.join(keys)} | {' | '.join(shown)} |", "|---" * (len(shown) + 1) + "|"]
+        for method in methods:
+            rows = [report["results"][name].get(method, {}) for name in shown]
+            lines.append(f"| {method} | {' | '.join(_cells(row, keys) for row in rows)} |")
+    return "\n".join(lines)
+
+
+def _cells(row: Mapping, keys: Sequence[str]) -> str:
+    there = [key for key in keys if key in row]
+    return " / ".join(f"{row[key]['mean']:.4g}" if at else _cell(row[key]) for at, key in enumerate(there))
+
+
 def _cell(value: Mapping) -> str:
     text = f"{value['mean']:.4g}"
     return text if value["ci95"] is None else f"{text} ± {value['ci95'][1] - value['mean']:.2g}"

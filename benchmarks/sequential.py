@@ -32,8 +32,8 @@ class Sizes:
     length: int = 50
     dropout: float = 0.3
     negatives: int | None = 2048
-    lr: float = 1e-3
-    epochs: int = 60
+    lr: float = 5e-3
+    epochs: int = 20
     batch: int = 128
     patience: int = 6
 
@@ -123,12 +123,12 @@ class Sequential:
 
         history = fit(
             self.model,
-            windows,
+            self._batches(windows),
             validate,
             out=self.out,
             collate=self._collate,
             epochs=self.sizes.epochs,
-            batch_size=self.sizes.batch,
+            batch_size=1,
             lr=self.sizes.lr,
             weight_decay=0.0,
             warmup=0.0,
@@ -144,7 +144,15 @@ class Sequential:
         """Where the windows of a history end, so that every next item is a target once."""
         return range(length, 1, -self.sizes.length)
 
-    def _collate(self, windows: list[np.ndarray]) -> dict[str, Tensor]:
+    def _batches(self, windows: list[np.ndarray]) -> list[list[np.ndarray]]:
+        """Windows of like length share a batch: one long one would pad all the others to its length."""
+        noise = np.random.default_rng(self.seed).uniform(0.9, 1.1, len(windows))
+        order = np.argsort(noise * [len(window) for window in windows])
+        size = self.sizes.batch
+        return [[windows[k] for k in order[begin : begin + size]] for begin in range(0, len(order), size)]
+
+    def _collate(self, batches: list[list[np.ndarray]]) -> dict[str, Tensor]:
+        (windows,) = batches
         longest = max(len(window) for window in windows) - 1
         sequence = np.zeros((len(windows), longest), np.int64)
         target = np.zeros_like(sequence)
@@ -155,7 +163,7 @@ class Sequential:
 
     @torch.no_grad()
     def scores(self, queries: Sequence[Query]) -> np.ndarray:
-        """(B, N) float32. Who has no history is shown what the padding alone says: the model's own prior."""
+        """(B, N) float32. Who has no history is shown what is chosen most often."""
         self.model.eval()
         recent = [query.history[-self.sizes.length :] + 1 for query in queries]
         longest = max(1, *(len(run) for run in recent))
@@ -163,4 +171,6 @@ class Sequential:
         for row, run in enumerate(recent):
             sequence[row, longest - len(run) :] = run
         h = self.model.states(torch.from_numpy(sequence))[:, -1]
-        return (h @ self.model.items.weight[1:].T).numpy()
+        scores = h @ self.model.items.weight[1:].T
+        scores[[not len(run) for run in recent]] = self.model.log_share
+        return scores.numpy()

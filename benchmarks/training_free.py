@@ -13,17 +13,18 @@ import scipy.linalg
 import scipy.sparse as sp
 
 from fcn.types import LabelVocabulary, Profile
-from seqllm.baselines import FrozenTitle, ItemKNN, RecentPopularity
+from seqllm.baselines import FrozenTitle, ItemKNN, Popularity, RecentPopularity
 from seqllm.neighbours import recency_weights
 from seqllm.queries import Events, Query
 
 
 class EASE:
     """Embarrassingly shallow autoencoder (Steck, WWW 2019): B = I - P diag(1 / diag P), P = (X^T X + l2 I)^-1; a
-    person's scores are her recency-weighted history times B. Memory 4 N^2 bytes, time N^3."""
+    person's scores are her recency-weighted history times B; without a history, popularity. Memory 4 N^2 bytes,
+    time N^3."""
 
     name = "ease"
-    GRID: ClassVar[Mapping[str, Sequence]] = {"l2": (20.0, 100.0, 500.0), "decay": (0.7, 0.9, 1.0)}
+    GRID: ClassVar[Mapping[str, Sequence]] = {"l2": (20.0, 100.0, 500.0, 2000.0), "decay": (0.7, 0.9, 1.0)}
 
     def __init__(self, l2: float = 100.0, decay: float = 0.9):
         self.l2, self.decay, self._of = l2, decay, None
@@ -34,18 +35,19 @@ class EASE:
         chosen = sp.csr_matrix((ones, (events.users, events.items)), shape=shape)
         chosen.data[:] = 1.0
         self.gram, self._of = (chosen.T @ chosen).tocsr(), None
+        self.popularity = Popularity().fit(events)
         return self
 
     def _weights(self) -> np.ndarray:
         """B for the present l2, solved once: float32 (N, N)."""
         if self._of != self.l2:
-            matrix = self.gram.toarray().astype(np.float32)
+            matrix = self.gram.toarray(order="F")
             matrix[np.diag_indices_from(matrix)] += self.l2
-            # LAPACK's potri leaves the inverse in one triangle
+            # in place all along: a catalogue of 23,000 items is 2 GB
             factor = scipy.linalg.cholesky(matrix, lower=True, overwrite_a=True, check_finite=False)
-            inverse, _ = scipy.linalg.lapack.spotri(factor, lower=1, overwrite_c=1)
-            inverse = np.tril(inverse)
-            inverse += np.tril(inverse, -1).T
+            inverse = scipy.linalg.lapack.spotri(factor, lower=1, overwrite_c=1)[0].T  # rows; the upper triangle
+            for row in range(1, len(inverse)):
+                inverse[row, :row] = inverse[:row, row]
             inverse /= -np.diag(inverse)[None, :]
             np.fill_diagonal(inverse, 0.0)
             self.B, self._of = inverse, self.l2
@@ -53,7 +55,10 @@ class EASE:
 
     def scores(self, queries: Sequence[Query]) -> np.ndarray:
         history = recency_weights([query.history for query in queries], self.gram.shape[0], self.decay)
-        return np.asarray(history @ self._weights(), dtype=np.float32)
+        scores = np.asarray(history @ self._weights(), dtype=np.float32)
+        unknown = [row for row, query in enumerate(queries) if not len(query.history)]
+        scores[unknown] = self.popularity.scores([queries[row] for row in unknown])
+        return scores
 
 
 class Blend:
@@ -78,13 +83,17 @@ class Blend:
 
 class NaiveBayes:
     """Recent popularity x prod over what is known of the person (profile labels, occasion) of p(label | item) /
-    p(label), the item's shares smoothed by `alpha` towards the overall ones.
+    p(label), the item's shares smoothed by `alpha` towards the overall ones, the occasion's to the power `weight`.
 
     profiles: of every user code in the events; occasions: text or None of every event, in the events' order.
     """
 
     name = "naive-bayes"
-    GRID: ClassVar[Mapping[str, Sequence]] = {"alpha": (5.0, 20.0, 80.0), "days": (30, 60, 120, 365)}
+    GRID: ClassVar[Mapping[str, Sequence]] = {
+        "alpha": (20.0, 80.0, 160.0, 320.0),
+        "days": (30, 60, 120, 365),
+        "weight": (1.0, 1.4, 2.0),
+    }
 
     def __init__(
         self,
@@ -93,9 +102,12 @@ class NaiveBayes:
         with_occasion: bool = True,
         alpha: float = 20.0,
         days: float = 60,
+        weight: float = 1.0,
     ):
         self.vocabulary, self.profiles, self.with_occasion = vocabulary, profiles, with_occasion
-        self.alpha, self.days = alpha, days
+        self.alpha, self.days, self.weight = alpha, days, weight
+        if not with_occasion:
+            self.GRID = {name: values for name, values in NaiveBayes.GRID.items() if name != "weight"}
 
     def fit(self, events: Events, occasions: Sequence[str | None]) -> NaiveBayes:
         self.trend = RecentPopularity().fit(events)
@@ -123,5 +135,6 @@ class NaiveBayes:
         told = np.zeros((len(queries), lift.shape[1]))
         for row, query in enumerate(queries):
             told[row, self._columns(query.profile, query.occasion if self.with_occasion else None)] = 1.0
+        told[:, len(self.vocabulary) :] *= self.weight
         self.trend.days = self.days
-        return (np.log(self.trend.scores(queries) + 0.1) + told @ lift.T).astype(np.float32)
+        return np.log(self.trend.scores(queries) + 0.3) + told.astype(np.float32) @ lift.T.astype(np.float32)
