@@ -20,6 +20,7 @@ import warnings
 from pathlib import Path
 
 from fcn.errors import DresswellError
+from fcn.types import one_line
 
 REPORTS = ("evaluation.json", "evaluation-val.json", "history.json")
 
@@ -98,7 +99,8 @@ def recommend(arguments: argparse.Namespace) -> None:
     if not hits:
         print("no item passes the filters")
     for rank, hit in enumerate(hits, start=1):
-        title = hit.item.title if len(hit.item.title) <= 48 else hit.item.title[:47] + "…"
+        title = one_line(hit.item.title)  # a terminal obeys control characters
+        title = title if len(title) <= 48 else title[:47] + "…"
         price = "" if hit.item.price is None else f"{hit.item.price:.2f}"
         print(f"{rank:3}  {hit.item.item_id:12} {title:48} {price:>8} {hit.score:8.3f}  {'; '.join(hit.reasons)}")
 

@@ -10,9 +10,10 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
-from seqllm.ranker import Asked, Question
+from seqllm.ranker import Asked, Mix, Question
 from seqllm.reasons import reasons_for
 from seqllm.rerank import POOL, features
+from seqllm.trend import DAY
 
 if TYPE_CHECKING:
     from seqllm.recommender import Recommender
@@ -41,8 +42,10 @@ def answer(
     A caller who turns lambda gets the mix as asked for: the second look was learnt beside the tuned one.
     """
     ranker, index = recommender.ranker, recommender.index
+    mix = recommender.mix if lam is None else dataclasses.replace(recommender.mix, lam=lam)
     asked = ranker.ask(questions)
-    vectors, sparse = directions(recommender, asked, lam)
+    vectors, sparse = directions(recommender, asked, mix)
+    past = past_popularity(recommender, asked)
     masks = []
     for question in questions:
         mask = allowed
@@ -51,42 +54,67 @@ def answer(
             mask[question.history] = False
         masks.append(mask)
     again = recommender.reranker is not None and lam is None
-    depth = max(k, POOL if again else 0, max(5 * k, 50) if diversity > 0 else 0)
+    spread = max(5 * k, 50)  # of so many best, those that are not alike are picked
+    depth = max(k, POOL if again else 0, spread if diversity > 0 else 0)
     rows, scores = index.search(vectors, sparse, depth, masks)
+    for b, prior in past.items():
+        change = vectors[b, -1] * (prior - index.vectors[:, -1])
+        rows[b], scores[b] = _every_item(index.vectors, vectors[b], sparse[b], change, masks[b], depth)
     if again:
-        rows, scores = _second_look(recommender, questions, asked, rows, scores)
+        rows, scores = _second_look(recommender, questions, asked, past, rows, scores)
     answers = []
     for b, question in enumerate(questions):
         picked, values = rows[b], scores[b]
         if diversity > 0:
+            picked, values = picked[:spread], values[:spread]
             order = _diverse(index.vectors[picked, : asked.title.shape[1]], values, k, diversity)
         else:
             order = np.arange(min(k, len(picked)))
         picked, values = picked[order], values[order]
-        answers.append(Shown(picked, values, reasons_for(recommender, question, picked, asked, b)))
+        why = reasons_for(recommender, question, picked, asked, b, mix, past.get(b, index.vectors[:, -1]))
+        answers.append(Shown(picked, values, why))
     return answers
 
 
-def directions(recommender: Recommender, asked: Asked, lam: float | None) -> tuple[np.ndarray, sp.csr_matrix]:
+def past_popularity(recommender: Recommender, asked: Asked) -> dict[int, np.ndarray]:
+    """Popularity (N,) as of then for those of the questions that ask about a day before the index's."""
+    days = asked.times // DAY
+    earlier = np.flatnonzero(days < recommender.ranker.evidence.now // DAY).tolist()
+    known = {day: recommender.prior(int(day) * DAY) for day in {int(days[b]) for b in earlier}}
+    return {b: known[int(days[b])] for b in earlier}
+
+
+def directions(recommender: Recommender, asked: Asked, mix: Mix) -> tuple[np.ndarray, sp.csr_matrix]:
     """Query vectors (B, D) for the index, and what is added to the inner products, sparse (B, N)."""
-    mix = recommender.mix if lam is None else dataclasses.replace(recommender.mix, lam=lam)
     scale_t, scale_u = (s.item() for s in recommender.ranker.model.scales())
-    own = 1 - mix.lam
+    own, labels = 1 - mix.lam, len(recommender.vocabulary)
     vectors = [
         mix.lam * scale_t * asked.title.cpu().numpy(),
         own * mix.id * scale_u * asked.id.cpu().numpy(),
         own * mix.fit * asked.fit.cpu().numpy(),
-        own * mix.peers * asked.told,
+        own * np.repeat([mix.peers, mix.occasion], [labels, asked.told.shape[1] - labels]) * asked.told,
         np.full((len(asked.told), 1), own * mix.prior),
     ]
     sparse = asked.knn * (own * mix.knn * scale_u) + asked.memory * (own * mix.memory * scale_t)
     return np.hstack(vectors).astype(np.float32), sparse.tocsr()
 
 
+def _every_item(
+    items: np.ndarray, vector: np.ndarray, sparse: sp.csr_matrix, change: np.ndarray, mask: np.ndarray, k: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The k best allowed rows by items (N, D) @ vector + sparse + change (N,), each item scored."""
+    value = items @ vector + change
+    value[sparse.indices] += sparse.data
+    rows = np.flatnonzero(mask)
+    rows = rows[np.lexsort((rows, -value[rows]))[:k]]
+    return rows, value[rows].astype(np.float32)
+
+
 def _second_look(
     recommender: Recommender,
     questions: Sequence[Question],
     asked: Asked,
+    past: dict[int, np.ndarray],
     rows: list[np.ndarray],
     scores: list[np.ndarray],
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
@@ -99,7 +127,10 @@ def _second_look(
     for b, (found, value) in enumerate(zip(rows, scores, strict=True)):
         columns[b, : len(found[:width])], mixed[b, : len(found[:width])] = found[:width], value[:width]
     at = torch.from_numpy(columns).to(asked.title.device)
-    looked = features(ranker, questions, asked, at, _parts(recommender, asked, columns))
+    parts = _parts(recommender, asked, columns)
+    for b, prior in past.items():
+        parts["prior"][b] = torch.from_numpy(prior[columns[b]])
+    looked = features(ranker, questions, asked, at, parts)
     with torch.no_grad():
         values = mixed + recommender.reranker(looked).cpu().numpy()
     for b, found in enumerate(rows):
@@ -117,6 +148,7 @@ def _parts(recommender: Recommender, asked: Asked, columns: np.ndarray) -> dict[
     """Parts of the score of some items, (B, K) each, from the index's vectors."""
     model, index = recommender.ranker.model, recommender.index
     scale_t, scale_u = model.scales()
+    labels, told = len(recommender.vocabulary), torch.from_numpy(asked.told).to(model.device)
     vectors = torch.from_numpy(index.vectors[columns]).to(model.device)
     sizes = [asked.title.shape[1], asked.id.shape[1], asked.fit.shape[1], asked.told.shape[1], 1]
     title, own, fit, peers, prior = vectors.split(sizes, dim=2)
@@ -126,13 +158,14 @@ def _parts(recommender: Recommender, asked: Asked, columns: np.ndarray) -> dict[
             ("title", title, scale_t * asked.title),
             ("id", own, scale_u * asked.id),
             ("fit", fit, asked.fit),
-            ("peers", peers, torch.from_numpy(asked.told).to(model.device)),
+            ("peers", peers[..., :labels], told[:, :labels]),
+            ("occasion", peers[..., labels:], told[:, labels:]),
         )
     }
     b = np.arange(len(columns))[:, None]
     for name, matrix, scale in (("knn", asked.knn, scale_u), ("memory", asked.memory, scale_t)):
         found[name] = torch.from_numpy(np.asarray(matrix[b, columns].todense(), np.float32)).to(model.device) * scale
-    return found | {"prior": prior.squeeze(2)}
+    return found | {"prior": prior.squeeze(2).clone()}
 
 
 def _diverse(vectors: np.ndarray, scores: np.ndarray, k: int, diversity: float) -> np.ndarray:

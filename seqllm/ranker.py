@@ -2,11 +2,11 @@
 
     s(i) = lambda cos(t, title_i)
          + (1 - lambda) (w_id cos(u, id_i) + w_fit fit_i + w_prior prior_i
-                         + w_knn knn_i + w_peers peers_i + w_memory memory_i)
+                         + w_knn knn_i + w_peers peers_i + w_occasion occasion_i + w_memory memory_i)
 
 The parts beside cos(u, id) belong to the ID side: what is known of an item from who chose it, not from what it is.
-knn, peers and memory are counted (seqllm.evidence), the others trained. The weights are tuned on validation; the
-caller may turn lambda.
+knn, peers, occasion and memory are counted (seqllm.evidence), the others trained. The weights are tuned on validation;
+the caller may turn lambda.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from seqllm.model import SequentialRecommender
 from seqllm.profiles import ProfileInference
 from seqllm.prompts import Event, PromptBuilder
 
-PARTS = ("title", "id", "fit", "prior", "knn", "peers", "memory")
+PARTS = ("title", "id", "fit", "prior", "knn", "peers", "occasion", "memory")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +38,7 @@ class Mix:
     prior: float = 1.0
     knn: float = 0.0
     peers: float = 0.0
+    occasion: float = 0.0
     memory: float = 0.0
 
     def __call__(self, parts: dict[str, torch.Tensor]) -> torch.Tensor:
@@ -63,7 +64,8 @@ class Asked:
     """What a batch of B questions asks of every item, before any item is looked at.
 
     title (B, d_t), id (B, d_i), fit (B, C + M): the model's directions; query (B, d_t): the words, zeros without;
-    told (B, L + O): what is stated of each person; times (B,) seconds since 1970; knn, memory: sparse (B, N).
+    told (B, L + O): what is stated of each person; times (B,): as of when popularity counts, seconds since 1970;
+    knn, memory: sparse (B, N).
     """
 
     title: torch.Tensor
@@ -146,9 +148,11 @@ class Ranker:
         every = np.arange(len(model.titles))
         scale_t, scale_u = model.scales()
         trend = trend_features(self.evidence.trend, asked.times, model.sizes.trend_days, every).to(model.device)
+        lift, labels = self.evidence.peers.lift(), len(self.builder.vocabulary)
         counted = {
             "knn": asked.knn.toarray().astype(np.float32),
-            "peers": asked.told @ self.evidence.peers.lift().T,
+            "peers": asked.told[:, :labels] @ lift[:, :labels].T,
+            "occasion": asked.told[:, labels:] @ lift[:, labels:].T,
             "memory": asked.memory.toarray().astype(np.float32),
         }
         counted = {name: torch.from_numpy(value).to(model.device) for name, value in counted.items()}
@@ -159,12 +163,15 @@ class Ranker:
             "prior": model.prior(trend),
             "knn": counted["knn"] * scale_u,
             "peers": counted["peers"],
+            "occasion": counted["occasion"],
             "memory": counted["memory"] * scale_t,
         }
 
     def time_of(self, question: Question) -> int:
-        time = question.events[-1].time
-        return self.evidence.now if time is None else int(time)
+        """As of when popularity counts: the question's moment, but not later than what was learnt reaches: after
+        that nothing would seem to have sold lately."""
+        time, now = question.events[-1].time, self.evidence.now
+        return now if time is None else min(int(time), now)
 
     def batches(self, questions: Sequence[Question], cells: int = 4_000_000) -> Iterator[np.ndarray]:
         """Positions of the questions, batch by batch: about ``cells`` score cells each, 256 questions at most.

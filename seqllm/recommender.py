@@ -22,13 +22,12 @@ from fcn.errors import ArtifactError, DataError, Problem
 from fcn.filters import allowed_rows
 from fcn.folder import DataFolder
 from fcn.types import Item, LabelVocabulary, Profile
-from seqllm import living, storage
+from seqllm import asking, living, storage
 from seqllm.answering import answer
 from seqllm.data import trend_features
 from seqllm.evidence import Evidence
 from seqllm.mixup import MixupIndex
-from seqllm.prompts import Event
-from seqllm.ranker import Mix, Question, Ranker
+from seqllm.ranker import Mix, Ranker
 from seqllm.rerank import Reranker
 from seqllm.sequences import EventLog
 
@@ -95,35 +94,30 @@ class Recommender:
         """The k items to show next, best first; fewer only where fewer pass the filters.
 
         Args:
-            history: item ids, oldest first; or, for many people at once, a list of such lists (the answer is then a
-                list of answers, and profile, query, occasion are one value for all or a list). Any length: the newest
-                that fit the context reach the language model, the 30 newest the mean of past items; all are excluded
-                when ``exclude_seen``.
+            history: what she chose, oldest first; each choice an item id, a pair (item id, when), or a mapping with
+                item_id and as known timestamp, event, query and occasion, as in interactions.parquet. Moments are
+                seconds since 1970, dates or datetimes (UTC). For many people at once, a list of such lists: the
+                answer is then a list of answers, and profile, query, occasion are one value for all or a list.
+                Dates tell the model how long ago things were; it was trained on dated histories.
+                A history may be of any length. The newest choices that fit the context reach the language model, the
+                30 newest the mean of past items, the 20 newest the second look; co-occurrence weighs all of them,
+                the newer the more; and all are left out of the answer when ``exclude_seen``.
             profile: {"body_figure": "triangle"}, "body_figure=triangle,height=low" or a Profile.
             filters: any of category, slot (a name or several), min_price, max_price, in_stock, attributes.
             diversity: 0 ranks by score alone, towards 1 avoids showing look-alikes (maximal marginal relevance).
             lam: the mix-up's lambda, 1 = titles only, 0 = ID side only, without the second look (seqllm.rerank); by
                 default the one tuned on validation.
-            when: seconds since 1970 of the moment asked about (season, holiday); by default the last event learnt.
+            when: the moment asked about; by default the newest that is known, of the learnt events or of her history.
+                It sets season and holiday, and popularity is as it was then, but never of later than was learnt;
+                what was chosen together, by whom and after which search is always as learnt.
 
         Raises:
             DataError: an unknown item, label, category or filter; or nothing at all is known of the person.
         """
-        history = () if history is None else history
-        if isinstance(history, str):
-            raise DataError(Problem(None, None, "history", history, "one text, not a list", "give a list of item ids"))
         _within("k", k, 1, float("inf"))
         _within("diversity", diversity, 0, 1)
         _within("lam", lam, 0, 1)
-        many = len(history) > 0 and not isinstance(history[0], str)
-        histories = [list(h) for h in history] if many else [list(history)]
-        n = len(histories)
-        profiles = [self._profile(p) for p in _spread(profile, n, many)]
-        queries, occasions = _spread(query, n, many), _spread(occasion, n, many)
-        questions = [
-            self._question(h, p, q, o, when)
-            for h, p, q, o in zip(histories, profiles, queries, occasions, strict=True)
-        ]
+        questions, many = asking.questions(self, history, profile, query, occasion, when)
         allowed = allowed_rows(self.catalog, filters or {}) & ~self.removed
         answers: list[list[Hit]] = [[] for _ in questions]
         for rows in self.ranker.batches(questions):
@@ -165,7 +159,7 @@ class Recommender:
             ArtifactError: the recommender was trained without an FCN.
         """
         scorer = self.scorer
-        chosen = self._profile(profile)
+        chosen = asking.profile_of(self.vocabulary, profile)
         filters = {**(filters or {}), "slot": slot}
         pool = self.recommend(list(outfit), chosen, k=max(100, k), filters=filters)
         if not pool:
@@ -200,39 +194,19 @@ class Recommender:
     def index(self) -> MixupIndex:
         """The mix-up index of the present catalogue, built when first needed."""
         if self._index is None:
-            model, ranker = self.ranker.model, self.ranker
-            evidence = ranker.evidence
-            now = np.array([evidence.now], np.int64)
-            every = np.arange(len(self.catalog))
+            model, evidence = self.ranker.model, self.ranker.evidence
             with torch.no_grad():
-                trend = trend_features(evidence.trend, now, model.sizes.trend_days, every).to(model.device)
-                prior, ids = model.prior(trend)[0].cpu().numpy(), model.item_vectors().cpu().numpy()
+                ids = model.item_vectors().cpu().numpy()
             fit = np.hstack([model.fit.cpu().numpy(), evidence.peers.lift()])
-            self._index = MixupIndex(model.titles.cpu().numpy(), ids, fit, prior)
+            self._index = MixupIndex(model.titles.cpu().numpy(), ids, fit, self.prior(evidence.now))
         return self._index
 
-    def _profile(self, profile) -> Profile:
-        if profile is None or isinstance(profile, Profile):
-            made = profile or Profile()
-        elif isinstance(profile, str):
-            made = Profile.parse(profile)
-        else:
-            made = Profile(profile) if isinstance(profile, Mapping) else Profile.from_labels(profile)
-        self.vocabulary.check(made)
-        return made
-
-    def _question(self, history, profile, query, occasion, when) -> Question:
-        rows = self.catalog.rows([str(item_id) for item_id in history]) if history else []
-        query = query.strip() if query else None
-        occasion = occasion.strip() if occasion else None
-        if not len(rows) and not profile and not query and not occasion:
-            raise DataError(
-                Problem(None, None, "history", None, "empty, and nothing else is known of the person",
-                        "give items she chose, a profile, a query or an occasion")  # fmt: skip
-            )
-        past = tuple(Event(None, int(row)) for row in rows)
-        moment = self.ranker.evidence.now if when is None else int(when)
-        return Question((*past, Event(moment, None, "purchase", query, occasion)), profile)
+    def prior(self, moment: int) -> np.ndarray:
+        """The popularity part of the score as of ``moment``, seconds since 1970: (N,) float32."""
+        ranker, every = self.ranker, np.arange(len(self.catalog))
+        with torch.no_grad():
+            trend = trend_features(ranker.evidence.trend, np.array([moment]), ranker.model.sizes.trend_days, every)
+            return ranker.model.prior(trend.to(ranker.model.device))[0].cpu().numpy()
 
     # -- a living catalogue ------------------------------------------------------------------------------------
 
@@ -308,12 +282,3 @@ def _within(name: str, value: float | None, low: float, high: float) -> None:
     if value is not None and not low <= value <= high:
         remedy = f"give a number from {low} to {high}" if high < float("inf") else f"give {low} or more"
         raise DataError(Problem(None, None, name, value, "out of range", remedy))
-
-
-def _spread(value, n: int, many: bool) -> list:
-    """One value for all, or a list with one value a person."""
-    if many and isinstance(value, list | tuple):
-        if len(value) != n:
-            raise DataError(f"{n} histories but {len(value)} values; give one for each, or one for all")
-        return list(value)
-    return [value] * n

@@ -10,6 +10,7 @@ import torch
 
 from fcn import ArtifactError, DataError, DataFolder, Item, Profile
 from seqllm import Hit, Recommender
+from seqllm.asking import question
 from seqllm.data import question_prompts
 
 
@@ -104,8 +105,8 @@ def test_lambda_turns_from_titles_to_what_people_chose(kinds):
     titles_only, own_only = (kinds.recommend(["i00"], k=23, lam=lam) for lam in (1.0, 0.0))
     assert titles_only != own_only
     assert parity(own_only[:5]) == 0
-    question = kinds.ranker.ask([kinds._question(["i00"], Profile(), None, None, None)]).title
-    cosine = (question @ titles.T)[0].detach().numpy()
+    asked = kinds.ranker.ask([question(kinds, ["i00"])]).title
+    cosine = (asked @ titles.T)[0].detach().numpy()
     assert sorted(ids(titles_only)) == [f"i{row:02}" for row in range(1, 24)]
     along = cosine[kinds.catalog.rows(ids(titles_only))]
     assert (np.diff(along) <= 1e-6).all()  # equal ones may change places by rounding
@@ -132,7 +133,7 @@ def test_a_history_longer_than_the_context_keeps_its_newest(kinds):
     assert parity(hits) == 0 and not {"i00", "i02", "i04"} & set(ids(hits))
     rows = [kinds.catalog.row(item_id) for item_id in (*old, *new)]
     (prompt,) = question_prompts(
-        kinds.ranker.builder, [kinds._question([*old, *new], Profile(), None, None, None).events], [np.zeros(0, int)]
+        kinds.ranker.builder, [question(kinds, [*old, *new]).events], [np.zeros(0, int)]
     )
     base = kinds.ranker.builder.item_base
     read = [int(i) - base for i in prompt.ids if i >= base]

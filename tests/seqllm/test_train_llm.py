@@ -22,6 +22,7 @@ import train_llm
 from fcn import ArtifactError, DataError, DataFolder, Item
 from seqllm import EventLog, Recommender
 from seqllm import train as training
+from seqllm.asking import question
 from seqllm.base import build_tokenizer
 from seqllm.prompts import phrases
 
@@ -266,8 +267,8 @@ def test_missing_profiles_are_inferred_and_the_network_travels_along(with_networ
     again = Recommender.from_pretrained(path / "seqllm")
     assert again.scorer.labels and again.ranker.inference is not None
     history = again.catalog.ids.to_pylist()[:6]
-    question = rec._question(history, training.Profile(), None, None, None)
-    inferred = rec.ranker.inferred(question)
+    asked = question(rec, history)
+    inferred = rec.ranker.inferred(asked)
     assert all(group in rec.ranker.inference.groups for group in inferred.groups())
     report = json.loads((path / "seqllm" / "evaluation.json").read_text())
     assert set(report["profile_tokens"]) == {"none", "stated", "inferred", "stated+inferred"}
