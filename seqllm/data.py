@@ -45,6 +45,32 @@ def with_attributes(prompt: Prompt, task: int, attributes: np.ndarray) -> Prompt
     return replace(prompt, ids=ids, rec=prompt.rec + len(attributes), ask=prompt.ask + len(attributes))
 
 
+def with_answers(prompts: Sequence[Prompt], rows: np.ndarray, builder: PromptBuilder) -> tuple[list[Prompt], Tensor]:
+    """Prompts with the title of their last choice written behind its [REC], and what should be written behind each.
+
+    Args:
+        rows: item rows (P,) of the choices the prompts ask for, prompt after prompt.
+
+    Returns:
+        prompts, and (A, 3) of (row, position, token that should come next): each title token, then the end token. The
+        titles of earlier choices are in the prompt anyway; nothing that comes after a [REC] reaches its state.
+        Items without a title ask for nothing.
+    """
+    end, titles = builder.end_id, iter(builder.title_ids(rows))
+    written, answers = [], [np.zeros((0, 3), np.int64)]
+    for k, prompt in enumerate(prompts):
+        ids = prompt.ids
+        for position in prompt.rec.tolist():
+            title = next(titles)
+            if position == len(ids) - 1:
+                ids = np.concatenate([ids, title])
+            if len(title):
+                place = position + np.arange(len(title) + 1)
+                answers.append(np.stack([np.full(len(place), k), place, np.append(title, end)], 1))
+        written.append(replace(prompt, ids=ids))
+    return written, torch.from_numpy(np.concatenate(answers))
+
+
 def pad(prompts: Sequence[Prompt], pad_id: int) -> dict[str, Tensor]:
     """Right-padded ids and mask (B, L), and rec (P, 3): each [REC]'s row, position and where its question begins."""
     length = max(len(p.ids) for p in prompts)
@@ -83,6 +109,20 @@ def bag_attributes(told: Sequence[np.ndarray], times: Sequence[int], vocab_size:
     return {"attributes": torch.from_numpy(flat), "attribute_offsets": torch.from_numpy(offsets)}
 
 
+def packed(windows: Sequence[Window], room: int) -> list[list[Window]]:
+    """Windows in their order, in batches of at most ``room`` tokens, padding included; one alone may be longer."""
+    batches: list[list[Window]] = []
+    longest = 0
+    for window in windows:
+        length = len(window.prompt.ids)
+        longest = max(longest, length)
+        if not batches or longest * (len(batches[-1]) + 1) > room:
+            batches.append([])
+            longest = length
+        batches[-1].append(window)
+    return batches
+
+
 class TrainingSet(torch.utils.data.Dataset):
     """Batches of windows of similar length, about ``tokens_per_batch`` tokens each (padding included)."""
 
@@ -103,17 +143,8 @@ class TrainingSet(torch.utils.data.Dataset):
         length = np.array([len(w.prompt.ids) for w in windows])
         # Windows of like length share a batch; a little noise keeps the same people from always meeting.
         order = np.argsort(length * rng.uniform(0.95, 1.05, len(length)), kind="stable")
-        self.batches: list[list[Window]] = []
-        batch: list[Window] = []
-        longest = 0
-        for k in order:
-            longest = max(longest, length[k])
-            if batch and longest * (len(batch) + 1) > tokens_per_batch:
-                self.batches.append(batch)
-                batch, longest = [], length[k]
-            batch.append(windows[k])
-        if batch:
-            self.batches.append(batch)
+        self.tokens_per_batch = tokens_per_batch
+        self.batches = packed([windows[k] for k in order], tokens_per_batch)
         self.n_windows, self.n_tokens = len(windows), int(length.sum())
         self.n_targets = int(sum(len(w.rows) for w in windows))
 
@@ -170,6 +201,9 @@ class Collator:
         asked = [len(w.rows) for w in windows]
         rows = np.concatenate([w.rows for w in windows])
         histories = [self._before(r) for r in rows.tolist()]
+        answer = {}
+        if self.config.decode:
+            prompts, answer["answer"] = with_answers(prompts, log.item[rows], self.builder)
         candidates, log_q = self._candidates(log.item[rows])
         column = np.full(len(self.share), -1, np.int64)
         column[candidates] = np.arange(len(candidates))
@@ -187,7 +221,17 @@ class Collator:
             "excluded": torch.from_numpy(excluded[excluded[:, 1] >= 0]),
             "log_q": torch.from_numpy(log_q),
             "trend": trend_features(self.trend, log.time[rows], self.config.trend_days, candidates),
+            **answer,
         }
+
+    def answers(self, windows: list[Window]) -> dict[str, Tensor]:
+        """input_ids, attention_mask (B, L) and answer of windows with their answers written, profiles told in full."""
+        told = [self._told(w, self.profiles[w.user]) for w in windows]
+        prompts = [with_attributes(w.prompt, self.task, ids) for w, ids in zip(windows, told, strict=True)]
+        rows = np.concatenate([w.rows for w in windows])
+        prompts, answer = with_answers(prompts, self.log.item[rows], self.builder)
+        batch = pad(prompts, self.pad_id)
+        return {"input_ids": batch["input_ids"], "attention_mask": batch["attention_mask"], "answer": answer}
 
     def _attributes(self, window: Window) -> np.ndarray:
         stated = self.profiles[window.user]
@@ -196,6 +240,9 @@ class Collator:
         for group in stated.groups():
             if self.rng.random() < self.group_dropout:
                 stated = stated.without(group)
+        return self._told(window, stated)
+
+    def _told(self, window: Window, stated: Profile) -> np.ndarray:
         inferred = None
         if self.inference is not None:
             # Only from what came before the first choice asked for: the answer never tells on itself.

@@ -35,7 +35,10 @@ PRICE_BINS = 8
 
 @dataclasses.dataclass(frozen=True)
 class ModelConfig:
-    """Sizes and options; n_items and title_dim come from the catalogue, n_special from the label vocabulary."""
+    """Sizes and options; n_items and title_dim come from the catalogue, n_special from the label vocabulary.
+
+    decode: weight of the loss that teaches the LM to write the chosen item's title (seqllm.decoding); 0 is off.
+    """
 
     n_items: int
     n_special: int
@@ -47,6 +50,7 @@ class ModelConfig:
     decay: float = 0.7
     id_dropout: float = 0.2
     state_dropout: float = 0.2
+    decode: float = 0.0
     trend_days: tuple[float | None, ...] = (14.0, 60.0, 365.0, None)
 
 
@@ -203,14 +207,10 @@ class SequentialRecommender(nn.Module):
 
     # -- people ------------------------------------------------------------------------------------------------
 
-    def states(self, input_ids: Tensor, attention_mask: Tensor, rec: Tensor, cold: Tensor | None = None) -> Tensor:
-        """Hidden states at [REC] plus the projected mean embedding of the question's own words (season, search ...).
-
-        input_ids (B, L) of a prompt stream; rec (P, 3) of (row, position, where the question begins) -> (P, hidden).
-        """
+    def embed(self, input_ids: Tensor, cold: Tensor | None = None) -> Tensor:
+        """Input embeddings (B, L, hidden) of a prompt stream (B, L): text, special and item tokens."""
         vocab, n_special = self.sizes.vocab_size, self.sizes.n_special
-        base = self.lm.get_base_model()
-        table = base.get_input_embeddings()
+        table = self.lm.get_base_model().get_input_embeddings()
         embedded = table(input_ids.clamp(max=vocab - 1))
         is_special = (input_ids >= vocab) & (input_ids < vocab + n_special)
         is_item = input_ids >= vocab + n_special
@@ -221,14 +221,40 @@ class SequentialRecommender(nn.Module):
         soft = self.item_in(torch.cat([self.titles[rows], self.item_vectors(rows, cold)], -1))
         # An item token is as long as a word's embedding is on average, whatever the base model.
         soft = F.normalize(soft, dim=-1) * table.weight.detach().float().norm(dim=-1).mean()
-        embedded = embedded.masked_scatter(is_item.unsqueeze(-1), soft.to(embedded.dtype))
+        return embedded.masked_scatter(is_item.unsqueeze(-1), soft.to(embedded.dtype))
+
+    def read(self, input_ids: Tensor, attention_mask: Tensor, cold: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Input embeddings and last hidden states of a prompt stream (B, L), (B, L, hidden) each."""
+        embedded = self.embed(input_ids, cold)
         device = embedded.device
         with torch.autocast(device.type, torch.bfloat16, enabled=self.training and fast_bfloat16(device)):
-            out = base.base_model(inputs_embeds=embedded, attention_mask=attention_mask, use_cache=False)
+            base = self.lm.get_base_model().base_model
+            out = base(inputs_embeds=embedded, attention_mask=attention_mask, use_cache=False)
+        return embedded, out.last_hidden_state
+
+    def states(self, input_ids: Tensor, attention_mask: Tensor, rec: Tensor, cold: Tensor | None = None) -> Tensor:
+        """Hidden states at [REC] plus the projected mean embedding of the question's own words (season, search ...).
+
+        input_ids (B, L) of a prompt stream; rec (P, 3) of (row, position, where the question begins) -> (P, hidden).
+        """
+        return self._states(*self.read(input_ids, attention_mask, cold), rec)
+
+    def _states(self, embedded: Tensor, hidden: Tensor, rec: Tensor) -> Tensor:
         row, end, begin = rec.unbind(1)
         total = F.pad(embedded.float().cumsum(1), (0, 0, 1, 0))  # total[:, k] sums the first k tokens
         words = (total[row, end] - total[row, begin]) / (end - begin).clamp(min=1).unsqueeze(-1)
-        return out.last_hidden_state[row, end].float() + self.question_in(words)
+        return hidden[row, end].float() + self.question_in(words)
+
+    def surprise(self, hidden: Tensor, answer: Tensor) -> Tensor:
+        """Negative log-likelihood (A,), in nats, of the tokens of written answers.
+
+        hidden: (B, L, hidden) of :meth:`read`; answer: (A, 3) of (row, position, token that should come next).
+        """
+        row, position, token = answer.unbind(1)
+        states = hidden[row, position]
+        with torch.autocast(states.device.type, torch.bfloat16, enabled=self.training and fast_bfloat16(states.device)):
+            logits = self.lm.get_base_model().get_output_embeddings()(states)
+        return F.cross_entropy(logits.float(), token, reduction="none")
 
     def directions(
         self,
@@ -260,6 +286,8 @@ class SequentialRecommender(nn.Module):
         counts[torch.repeat_interleave(torch.arange(len(h), device=h.device), sizes), attributes] = 1.0
         stated, inferred = (counts * self.fit_weight)[:, 1:].chunk(2, dim=1)
         own = self.fit[:, stated.shape[1] :]
+        if not own.shape[1]:  # embedding_bag knows no rows of no width
+            return t, u, stated + inferred
         liked = F.embedding_bag(place, own[unique], offsets, mode="mean")
         asked = self.asked_by_history(liked) + self.asked_by_query(query) + self.asked_by_state(h)
         asked = asked + F.embedding_bag(attributes, self.asked_by_attribute.weight, attribute_offsets, mode="sum")
@@ -294,17 +322,20 @@ class SequentialRecommender(nn.Module):
         excluded: Tensor,
         log_q: Tensor,
         trend: Tensor,
+        answer: Tensor | None = None,
     ) -> dict[str, Tensor]:
-        """Cross-entropy of the chosen items among the candidates.
+        """Cross-entropy of the chosen items among the candidates, and of their written titles' tokens if asked for.
 
         candidates: (C,) item rows; target: (P,) columns of it; excluded: (X, 2) of (p, column), items the person has
-        already; log_q: (C,) log sampling probability, subtracted (Yi et al., RecSys 2019); trend: (P, W, C).
+        already; log_q: (C,) log sampling probability, subtracted (Yi et al., RecSys 2019); trend: (P, W, C);
+        answer: as for :meth:`surprise`.
         """
         cold = None
         if self.training and self.sizes.id_dropout > 0:
             # Now and then a known item plays a new arrival, so that titles alone learn to rank one.
             cold = torch.rand(len(self.titles), device=self.device) < self.sizes.id_dropout
-        h = F.dropout(self.states(input_ids, attention_mask, rec, cold), self.sizes.state_dropout, self.training)
+        embedded, hidden = self.read(input_ids, attention_mask, cold)
+        h = F.dropout(self._states(embedded, hidden, rec), self.sizes.state_dropout, self.training)
         t, u, wanted = self.directions(h, history, offsets, weights, attributes, attribute_offsets, query, cold)
         scale_t, scale_u = self.scales()
         title = scale_t * (t @ self.titles[candidates].T)
@@ -314,4 +345,6 @@ class SequentialRecommender(nn.Module):
         correction[excluded[:, 0], excluded[:, 1]] = float("-inf")
         correction = correction.scatter(1, target[:, None], -log_q[target][:, None])
         loss = F.cross_entropy(title + own + prior + correction, target)
+        if answer is not None:
+            loss = loss + self.sizes.decode * self.surprise(hidden, answer).mean()
         return {"loss": loss}

@@ -105,10 +105,11 @@ class PromptBuilder:
         self.specials = special_tokens(vocabulary)
         self.rec_id = vocab_size
         self.item_base = vocab_size + len(self.specials)
+        self.end_id = tokenizer.eos_token_id  # what ends a written title; None where the tokenizer has no end token
         self._reserved = np.array(sorted(_control_ids(tokenizer)), np.int64)
         self._words: dict[str, np.ndarray] = {}
         self.task_ids = self._encode([TASK + "\nPerson:"])[0]
-        self._item_ids, self._item_start = self._items(catalog, 0)
+        self._item_ids, self._item_start, self._title_size = self._items(catalog, 0)
 
     # -- text to ids -------------------------------------------------------------------------------------------
 
@@ -129,18 +130,26 @@ class PromptBuilder:
                 self._words[text] = known
         return known
 
-    def _items(self, catalog: Catalog, first: int) -> tuple[np.ndarray, np.ndarray]:
-        """Text ids of the items from row ``first`` on, flat, and where each begins."""
+    def _items(self, catalog: Catalog, first: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Text ids of the items from row ``first`` on, flat, where each begins, and how many are its title's."""
         ids: list[np.ndarray] = []
+        size: list[int] = []
         table = catalog.table.select(["title", "category", "attributes"])
         for begin in range(first, len(catalog), 8192):
             items = table.slice(begin, 8192).to_pylist()
             titles = self._encode([" " + one_line(item["title"])[:400] for item in items])
             tails = self._encode([self._tail(item) for item in items])
-            both = zip(titles, tails, strict=True)
-            ids.extend(np.concatenate([title[: self.title_tokens], tail[:8]]) for title, tail in both)
+            titles = [title[: self.title_tokens] for title in titles]
+            size.extend(len(title) for title in titles)
+            ids.extend(np.concatenate(both) for both in zip(titles, (tail[:8] for tail in tails), strict=True))
         start = np.concatenate([[0], np.cumsum([len(row) for row in ids])]).astype(np.int64)
-        return np.concatenate(ids) if ids else np.zeros(0, np.int64), start
+        return np.concatenate(ids) if ids else np.zeros(0, np.int64), start, np.array(size, np.int64)
+
+    def title_ids(self, rows: Sequence[int] | np.ndarray) -> list[np.ndarray]:
+        """Titles as a prompt writes them: int64 token ids, at most ``title_tokens``, one array an item."""
+        start = self._item_start[np.asarray(rows, np.int64)]
+        end = start + self._title_size[np.asarray(rows, np.int64)]
+        return [self._item_ids[a:b] for a, b in zip(start.tolist(), end.tolist(), strict=True)]
 
     @staticmethod
     def _tail(item: dict) -> str:
@@ -152,11 +161,12 @@ class PromptBuilder:
 
     def set_catalog(self, catalog: Catalog, kept: int = 0) -> None:
         """Use another catalogue; its first ``kept`` items are those of the present one, which saves time."""
-        ids, start = self._items(catalog, kept)
+        ids, start, size = self._items(catalog, kept)
         known = self._item_start[kept]
         self.catalog = catalog
         self._item_ids = np.concatenate([self._item_ids[:known], ids])
         self._item_start = np.concatenate([self._item_start[:kept], start + known])
+        self._title_size = np.concatenate([self._title_size[:kept], size])
 
     # -- pieces of a prompt ------------------------------------------------------------------------------------
 

@@ -163,3 +163,14 @@ def test_another_catalogue_keeps_what_is_known_of_an_item(model):
     assert model.warm.tolist() == [False, True, False, True]
     assert model.item_bias.tolist() == [bias[9], bias[3], 0, bias[0]]
     assert model.sizes.n_items == 4
+
+
+def test_items_without_attributes_ask_for_none(tiny_base):
+    torch.manual_seed(0)
+    _, base = load_base(tiny_base)
+    vocab, hidden = base.get_input_embeddings().weight.shape
+    config = ModelConfig(N, S, D, vocab, hidden, id_dim=4, lora_rank=2)
+    model = SequentialRecommender(attach_lora(base, 2), config, torch.randn(N, D), torch.ones(N, dtype=torch.bool))
+    flat = pool([np.array([1, 2]), np.array([3])], 0.5) | bag_attributes([np.array([vocab + 1])] * 2, [1, 1], vocab)
+    _, _, wanted = model.directions(torch.zeros(2, hidden), **flat, query=torch.zeros(2, D))
+    assert wanted.shape == (2, (S - 1) // 2)
