@@ -43,9 +43,9 @@ def variants(recommender: Recommender, task: Task) -> dict[str, Variant]:
         found["dresswell/no-rerank"] = Variant(mix)
     for lam in (0.0, 1.0):
         found[f"dresswell/lambda={lam:.0f}"] = Variant(dataclasses.replace(mix, lam=lam))
-    for part in ("peers", "memory"):
-        if getattr(mix, part):
-            found[f"dresswell/no-{part}"] = Variant(dataclasses.replace(mix, **{part: 0.0}))
+    for name, parts in {"peers": ("peers", "occasion"), "memory": ("memory",)}.items():
+        if any(getattr(mix, part) for part in parts):
+            found[f"dresswell/no-{name}"] = Variant(dataclasses.replace(mix, **dict.fromkeys(parts, 0.0)))
     return found
 
 
