@@ -55,7 +55,7 @@ def recommender_of(task: Task, seed: int) -> Recommender:
     if (place / "evaluation.json").exists():
         told = json.loads((place / "evaluation.json").read_text(encoding="utf-8"))["training"]["options"]
         found = Recommender.from_pretrained(place)
-        if found.data_fingerprint == task.folder.fingerprint and told == dataclasses.asdict(options):
+        if found.data_fingerprint == task.folder.fingerprint and Options(**told) == options:
             return found
     return train(task.folder, place, options)
 

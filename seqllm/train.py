@@ -27,11 +27,13 @@ from seqllm.profiles import ProfileInference, posteriors
 from seqllm.prompts import PromptBuilder, phrases
 from seqllm.ranker import Mix, Ranker
 from seqllm.recommender import Recommender
+from seqllm.replay import Replay
 from seqllm.rerank import ranks
 from seqllm.sequences import EventLog
 from seqllm.title_lstm import neighbour_pairs, train_title_lstm
 from seqllm.tuning import tune
 
+ANSWER_WEIGHT = 0.5  # of the written title's loss beside that of the choice
 VALIDATION = 2000  # people asked after each epoch; the final figures use everybody
 
 
@@ -43,6 +45,8 @@ class Options:
         or any sentence-transformers model by id or path.
     epochs: None is 2, or on small data as many as make 400 steps, 8 at most.
     base: "built-in" (a small Llama trained on the catalogue's text) or any causal LM by id or path.
+    decode: also teach the model to write the title of what comes next (seqllm.decoding).
+    replay: the share of the training prompts, those whose answers it finds hardest to write, read twice in each epoch.
     """
 
     title_encoder: str = "built-in"
@@ -56,6 +60,8 @@ class Options:
     tokens_per_batch: int = 6144
     patience: int = 2
     seed: int = 0
+    decode: bool = False
+    replay: float = 0.0
 
 
 def train(
@@ -70,6 +76,9 @@ def train(
     """
     started, out = time.perf_counter(), Path(out)
     refuse_foreign(out)
+    if not 0 <= options.replay <= 1 or (options.replay and not options.decode):
+        remedy = "give a share from 0 to 1, and --decode with it"
+        raise DataError(Problem(None, None, "replay", options.replay, "nothing to read again", remedy))
     set_seed(options.seed)
     print(f"seed {options.seed}  machine {describe_machine()}", flush=True)
     log, catalog = EventLog.from_folder(folder), folder.catalog
@@ -97,10 +106,14 @@ def train(
     base_embedding = base.get_input_embeddings().weight
     vocab_size, hidden = base_embedding.shape
     context = getattr(base.config, "max_position_embeddings", None) or options.max_tokens
+    builder = PromptBuilder(tokenizer, vocab_size, catalog, folder.vocabulary, options.max_tokens)
+    if options.decode:
+        context -= builder.title_tokens + 1
     if context < options.max_tokens:
         remedy = f"pass --max-tokens {context}"
         raise DataError(Problem(None, None, "max_tokens", options.max_tokens, "longer than the base reads", remedy))
-    builder = PromptBuilder(tokenizer, vocab_size, catalog, folder.vocabulary, options.max_tokens)
+    if options.decode and builder.end_id is None:
+        raise DataError(Problem(None, None, "base", options.base, "no token to end a title with", "name another"))
     config = ModelConfig(
         n_items=len(catalog),
         n_special=len(builder.specials),
@@ -109,6 +122,7 @@ def train(
         hidden=hidden,
         id_dim=options.id_dim,
         lora_rank=options.lora_rank,
+        decode=ANSWER_WEIGHT if options.decode else 0.0,
     )
     profiles = log.profiles
     inference = fit_inference(fcn, folder, log, profiles) if fcn else None
@@ -138,13 +152,19 @@ def train(
     val_questions, val_targets, _ = questions_of(log, profiles, "val")
     picked = np.random.default_rng(options.seed).permutation(len(val_questions))[:VALIDATION]
 
+    replay = Replay(batches, options.replay) if options.replay else None
+    if replay is not None:
+        replay.choose(model, collate)
+
     def validate(_) -> dict[str, float]:
+        if replay is not None:  # for the next epoch
+            replay.choose(model, collate)
         asked = [val_questions[k] for k in picked]
         return ranking_metrics(ranks(ranker, asked, val_targets[picked], Mix()), ks=(10,))
 
     history = fit(
         model,
-        batches,
+        replay or batches,
         validate,
         out=out,
         collate=collate,
