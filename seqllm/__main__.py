@@ -4,10 +4,12 @@
         --query "red summer dress" --occasion wedding -k 10 --category dress --max-price 80 --in-stock
     python -m seqllm evaluate  --model runs/demo/seqllm --data runs/demo/data --split test --dump-ranks ranks.parquet
     python -m seqllm index     --model runs/demo/seqllm --data runs/demo/data
+    python -m seqllm batch     --model runs/demo/seqllm --data runs/demo/data --out recs.parquet -k 10 --in-stock
 
 recommend: history is oldest first; only its newest events that fit the model's context reach the language model.
 evaluate: writes MODEL/evaluation.json (MODEL/evaluation-val.json for --split val).
 index: brings the model up to date with a data set folder, without training: its items, prices and stock, what sells.
+batch: what to show next to every person of a folder; a run that was stopped goes on with the same command.
 --json writes JSON to stdout. Errors: one line to stderr, exit code 2.
 """
 
@@ -37,13 +39,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--profile", default="", help="group=value,group=value ...")
     command.add_argument("--query", help="her words")
     command.add_argument("--occasion", help="what it is for")
-    command.add_argument("-k", type=int, default=10, help="how many items (default %(default)s)")
-    command.add_argument("--category", nargs="+", help="only of these")
-    command.add_argument("--slot", nargs="+", help="only of these")
-    command.add_argument("--min-price", type=float)
-    command.add_argument("--max-price", type=float, help="items of unknown price are left out")
-    command.add_argument("--in-stock", action="store_true", default=None, help="only what can be had")
-    command.add_argument("--diversity", type=float, default=0.0, help="0 by score alone, towards 1 no look-alikes")
+    add_choice(command)
     command.add_argument("--lam", type=float, help="mix-up: 1 titles only, 0 ID side only (default: as tuned)")
     command.add_argument("--json", action="store_true", help="JSON instead of a table")
 
@@ -61,7 +57,32 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--data", type=Path, required=True, help="data set folder of today")
     command.add_argument("--out", type=Path, metavar="DIR", help="write here instead of over --model")
     command.add_argument("--skip-bad", action="store_true", help="drop rows with faults instead of stopping")
+
+    command = commands.add_parser("batch", help="what to show next to every person of a data set folder, as Parquet")
+    command.add_argument("--model", type=Path, required=True, help="folder written by train_llm.py")
+    command.add_argument("--data", type=Path, required=True, help="data set folder with the people and their events")
+    command.add_argument("--out", type=Path, required=True, metavar="FILE",
+                         help="Parquet: user_id, rank (1 = best), item_id, score, reasons")  # fmt: skip
+    add_choice(command)
+    command.add_argument("--restart", action="store_true", help="throw away what an unfinished run has done")
+    command.add_argument("--skip-bad", action="store_true", help="drop rows with faults instead of stopping")
     return root
+
+
+def add_choice(command: argparse.ArgumentParser) -> None:
+    """How many items, which ones may be shown, and how alike they may be."""
+    command.add_argument("-k", type=int, default=10, help="how many items (default %(default)s)")
+    command.add_argument("--category", nargs="+", help="only of these")
+    command.add_argument("--slot", nargs="+", help="only of these")
+    command.add_argument("--min-price", type=float)
+    command.add_argument("--max-price", type=float, help="items of unknown price are left out")
+    command.add_argument("--in-stock", action="store_true", default=None, help="only what can be had")
+    command.add_argument("--diversity", type=float, default=0.0, help="0 by score alone, towards 1 no look-alikes")
+
+
+def filters_of(arguments: argparse.Namespace) -> dict:
+    names = ("category", "slot", "min_price", "max_price", "in_stock")
+    return {name: getattr(arguments, name) for name in names}
 
 
 def load(path: Path):
@@ -82,14 +103,13 @@ def open_folder(arguments: argparse.Namespace):
 
 
 def recommend(arguments: argparse.Namespace) -> None:
-    names = ("category", "slot", "min_price", "max_price", "in_stock")
     hits = load(arguments.model).recommend(
         arguments.history,
         arguments.profile,
         arguments.query,
         arguments.occasion,
         k=arguments.k,
-        filters={name: getattr(arguments, name) for name in names},
+        filters=filters_of(arguments),
         diversity=arguments.diversity,
         lam=arguments.lam,
     )
@@ -148,10 +168,26 @@ def index(arguments: argparse.Namespace) -> None:
     print(", ".join(f"{count:,} {name}" for name, count in counts.items()) + f"; wrote {out}")
 
 
+def batch(arguments: argparse.Namespace) -> None:
+    from seqllm.batch import write_recommendations
+
+    folder, recommender = open_folder(arguments), load(arguments.model)
+    try:
+        done = write_recommendations(
+            recommender, folder, arguments.out, arguments.k, filters_of(arguments), diversity=arguments.diversity,
+            restart=arguments.restart,
+        )  # fmt: skip
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from here", file=sys.stderr)
+        raise SystemExit(130) from None
+    unknown = f" (nothing is known of {done.unknown:,}: shown what anybody would be)" if done.unknown else ""
+    print(f"{done.people:,} people{unknown}, {done.rows:,} rows; wrote {arguments.out}")
+
+
 def main(argv: list[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     try:
-        {"recommend": recommend, "evaluate": evaluate, "index": index}[arguments.command](arguments)
+        {"recommend": recommend, "evaluate": evaluate, "index": index, "batch": batch}[arguments.command](arguments)
     except DresswellError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -114,9 +114,7 @@ class Recommender:
         Raises:
             DataError: an unknown item, label, category or filter; or nothing at all is known of the person.
         """
-        _within("k", k, 1, float("inf"))
-        _within("diversity", diversity, 0, 1)
-        _within("lam", lam, 0, 1)
+        check_request(k, diversity, lam)
         questions, many = asking.questions(self, history, profile, query, occasion, when)
         allowed = allowed_rows(self.catalog, filters or {}) & ~self.removed
         answers: list[list[Hit]] = [[] for _ in questions]
@@ -276,6 +274,13 @@ class Recommender:
     def from_pretrained(cls, path: str | Path) -> Recommender:
         """Load what ``save_pretrained`` wrote. ArtifactError names what is missing or damaged."""
         return storage.load(cls, path)
+
+
+def check_request(k: int, diversity: float, lam: float | None = None) -> None:
+    """DataError for a number out of its range."""
+    _within("k", k, 1, float("inf"))
+    _within("diversity", diversity, 0, 1)
+    _within("lam", lam, 0, 1)
 
 
 def _within(name: str, value: float | None, low: float, high: float) -> None:

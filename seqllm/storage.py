@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,8 +32,8 @@ if TYPE_CHECKING:
 KIND = "seqllm"
 
 
-def save(recommender: Recommender, path: str | Path) -> Path:
-    """Write the artifact; a base from elsewhere is kept by its name. Returns its folder."""
+def contents(recommender: Recommender) -> tuple[dict, dict[str, torch.Tensor]]:
+    """Config (JSON) and tensors of the artifact; adapters, encoder and catalogue have files of their own."""
     ranker, model = recommender.ranker, recommender.ranker.model
     state = {name: p for name, p in model.state_dict().items() if not name.startswith("lm.")}
     state |= {name: getattr(model, name) for name in ("titles", "warm", "prices", "fit")}
@@ -54,6 +56,26 @@ def save(recommender: Recommender, path: str | Path) -> Path:
         "occasions": ranker.evidence.peers.occasions,
         "fcn": recommender.fcn is not None,
     }
+    return config, state
+
+
+def fingerprint(recommender: Recommender) -> str:
+    """Digest of all that answers depend on: equal after saving and loading, another after any change."""
+    config, state = contents(recommender)
+    state |= {name: p for name, p in recommender.ranker.model.state_dict().items() if "lora_" in name}
+    parts = [json.dumps(config, sort_keys=True), recommender.catalog.fingerprint, recommender.encoder.fingerprint]
+    digest = hashlib.blake2b(json.dumps(parts).encode(), digest_size=16)
+    for name, tensor in sorted(state.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        if tensor.numel():
+            digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+def save(recommender: Recommender, path: str | Path) -> Path:
+    """Write the artifact; a base from elsewhere is kept by its name. Returns its folder."""
+    config, state = contents(recommender)
+    model = recommender.ranker.model
 
     def files(folder: Path) -> None:
         model.lm.save_pretrained(folder / "adapter", save_embedding_layers=False)
