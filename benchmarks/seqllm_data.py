@@ -27,6 +27,7 @@ from seqllm.evaluate import KNOWN
 from seqllm.metrics import coverage, per_query, popularity_percentile, rank_of_target, ranking_metrics, top_k
 from seqllm.queries import Events, Query
 from seqllm.sequences import EventLog
+from seqllm.trend import DAY
 
 ROOT = Path(__file__).resolve().parents[1]
 PLACE = ROOT / "runs" / "seqllm_quality"
@@ -103,14 +104,20 @@ class Task:
 
     @functools.cache  # noqa: B019 - a task lives as long as its data set is measured
     def queries(self, split: str) -> list[Query]:
-        """The choices of `split` in the log's order, each with what is known then (seqllm.evaluate.questions_of)."""
+        """The choices of `split` in the log's order, each with what is known then (seqllm.evaluate.questions_of).
+
+        Asked at the latest on the day after the last known event: what sold then is what sells now, as the product
+        reads it too (Ranker.time_of). Else no window of recent popularity would reach a split by time.
+        """
         log, known, found = self.log, self.log.within(*KNOWN[split]), []
+        now = int(log.time[known].max()) + DAY
         for row in log.in_split(split).tolist():
             user, before = int(log.user[row]), np.arange(log.start[log.user[row]], row)
             text, occasion = log.context(row)
             history = log.item[before[known[before]]].astype(np.int64)
             target = int(log.item[row])
-            found.append(Query(user, history, int(log.time[row]), text, occasion, self.profiles[user], target))
+            time = min(int(log.time[row]), now)
+            found.append(Query(user, history, time, text, occasion, self.profiles[user], target))
         return found
 
     def validation(self, count: int = SEARCHED) -> list[Query]:

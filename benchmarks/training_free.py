@@ -92,7 +92,7 @@ class NaiveBayes:
     GRID: ClassVar[Mapping[str, Sequence]] = {
         "alpha": (20.0, 80.0, 160.0, 320.0),
         "days": (30, 60, 120, 365),
-        "weight": (1.0, 1.4, 2.0),
+        "weight": (1.0, 1.4, 2.0, 2.8),
     }
 
     def __init__(
