@@ -138,7 +138,8 @@ def _second_look(
         order = np.lexsort((columns[b, :n], -values[b, :n]))
         rest = scores[b][n:]
         if n and len(rest):
-            rest = rest + min(0.0, float(values[b, :n].min() - rest[0]))
+            last = values[b, :n].min()
+            rest = np.minimum(rest + min(0.0, float(last - rest[0])), last)  # what is not looked at stays behind
         rows[b] = np.concatenate([columns[b, :n][order], found[n:]])
         scores[b] = np.concatenate([values[b, :n][order], rest]).astype(np.float32)
     return rows, scores
