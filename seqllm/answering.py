@@ -130,7 +130,11 @@ def _second_look(
     parts = _parts(recommender, asked, columns)
     for b, prior in past.items():
         parts["prior"][b] = torch.from_numpy(prior[columns[b]])
-    looked = features(ranker, questions, asked, at, parts)
+    unique, place = np.unique(columns, return_inverse=True)
+    place = torch.from_numpy(place.reshape(columns.shape)).to(at.device)
+    sold = ranker.sold(asked, unique)
+    sold = sold.gather(2, place[:, None].expand(-1, sold.shape[1], -1))
+    looked = features(ranker, questions, asked, at, parts, sold)
     with torch.no_grad():
         values = mixed + recommender.reranker(looked).cpu().numpy()
     for b, found in enumerate(rows):

@@ -141,13 +141,20 @@ class Ranker:
             out[asked] = self.encode_query([texts[k] for k in asked])
         return torch.from_numpy(out)
 
+    def sold(self, asked: Asked, columns: np.ndarray | None = None) -> torch.Tensor:
+        """Choices of each item within each of the model's windows before each question: (B, W, N), or (B, W, C)."""
+        columns = np.arange(len(self.model.titles)) if columns is None else columns
+        days = self.model.sizes.trend_days
+        return trend_features(self.evidence.trend, asked.times, days, columns).to(self.model.device)
+
     @torch.no_grad()
-    def parts(self, asked: Asked) -> dict[str, torch.Tensor]:
-        """Each part of the score for every item: PARTS -> (B, N) float32, in units of the training softmax."""
+    def parts(self, asked: Asked, sold: torch.Tensor | None = None) -> dict[str, torch.Tensor]:
+        """Each part of the score for every item: PARTS -> (B, N) float32, in units of the training softmax.
+
+        sold: what ``sold`` returns, where the caller has it.
+        """
         model = self.model
-        every = np.arange(len(model.titles))
         scale_t, scale_u = model.scales()
-        trend = trend_features(self.evidence.trend, asked.times, model.sizes.trend_days, every).to(model.device)
         lift, labels = self.evidence.peers.lift(), len(self.builder.vocabulary)
         counted = {
             "knn": asked.knn.toarray().astype(np.float32),
@@ -160,7 +167,7 @@ class Ranker:
             "title": scale_t * (asked.title @ model.titles.T),
             "id": scale_u * (asked.id @ model.item_vectors().T),
             "fit": asked.fit @ model.fit.T,
-            "prior": model.prior(trend),
+            "prior": model.prior(self.sold(asked) if sold is None else sold),
             "knn": counted["knn"] * scale_u,
             "peers": counted["peers"],
             "occasion": counted["occasion"],

@@ -26,21 +26,20 @@ from seqllm.ranker import PARTS, Asked, Mix, Question, Ranker
 POOL = 200  # candidates that are looked at again
 RECENT = 20  # newest choices that are compared one by one
 ALIKE = 0.3  # cosine of titles from which a past choice speaks for an item
-WINDOWS = (30.0, 120.0, 365.0, None)  # days
 FEATURES = (
     *PARTS, "title_max", "title_last", "title_mean", "title_alike", "title_query", "knn_max", "knn_count",
-    "sold_30", "sold_120", "sold_365", "sold_ever", "warm", "price",
+    "sold_weeks", "sold_season", "sold_year", "sold_ever", "warm", "price",
     "history", "gap", "dated", "asked", "told",
 )  # fmt: skip
 
 
 @torch.no_grad()
 def features(
-    ranker: Ranker, questions: Sequence[Question], asked: Asked, rows: Tensor, parts: dict[str, Tensor]
+    ranker: Ranker, questions: Sequence[Question], asked: Asked, rows: Tensor, parts: dict[str, Tensor], sold: Tensor
 ) -> Tensor:
     """What is known of candidates: (B, K, len(FEATURES)) float32.
 
-    rows: int64 (B, K) item rows; parts: PARTS -> (B, K), their parts of the score.
+    rows: int64 (B, K) item rows; parts: PARTS -> (B, K), their parts of the score; sold: (B, W, K) of Ranker.sold.
     """
     model, evidence, columns = ranker.model, ranker.evidence, rows.cpu().numpy()
     histories = [q.history[-RECENT:] for q in questions]
@@ -58,11 +57,6 @@ def features(
         if len(history):
             block = evidence.neighbours.similarity[history][:, columns[b]].toarray()
             near[:, b] = block.max(0), (block > 0).sum(0)
-    unique, place = np.unique(columns, return_inverse=True)
-    place = place.reshape(columns.shape)
-    sold = [
-        np.take_along_axis(evidence.trend.counts(asked.times, days, unique), place, 1) for days in WINDOWS
-    ]
     prices = model.prices @ torch.linspace(0, 1, model.prices.shape[1], device=rows.device)
     bought = (prices[past] * there).sum(1) / there.sum(1).clamp(min=1)
     told = torch.tensor([_told(q) for q in questions], device=rows.device)
@@ -75,7 +69,7 @@ def features(
             (alike > ALIKE).sum(-1).float().log1p(),
             torch.einsum("bkd,bd->bk", titles, asked.query),
             *torch.from_numpy(near).to(rows.device),
-            *(torch.from_numpy(np.log1p(s)).to(rows.device) for s in sold),
+            *sold.log1p().unbind(1),
             model.warm[rows].float(),
             (prices[rows] - bought[:, None]).abs(),
             *(told[:, k, None].expand(rows.shape) for k in range(told.shape[1])),
@@ -150,7 +144,8 @@ def ranks(
     for batch in ranker.batches(questions):
         some = [questions[k] for k in batch]
         asked = ranker.ask(some, infer)
-        parts, seen = ranker.parts(asked), [q.history for q in some]
+        sold, seen = ranker.sold(asked), [q.history for q in some]
+        parts = ranker.parts(asked, sold)
         scores = mix(parts)
         if hidden is not None:
             scores[:, torch.from_numpy(hidden).to(scores.device)] = float("-inf")
@@ -158,7 +153,8 @@ def ranks(
         if reranker is not None:
             rows, values = pool_of(scores, seen)
             pooled = {name: value.gather(1, rows) for name, value in parts.items()}
-            again = values + reranker(features(ranker, some, asked, rows, pooled))
+            lately = sold.gather(2, rows[:, None].expand(-1, sold.shape[1], -1))
+            again = values + reranker(features(ranker, some, asked, rows, pooled, lately))
             mine = (rows == torch.from_numpy(targets[batch]).to(rows.device)[:, None]) & (values > float("-inf"))
             inside = rank_of_target(again, mine.float().argmax(1))
             found[batch] = np.where(mine.any(1).cpu().numpy(), inside, found[batch])

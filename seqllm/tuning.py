@@ -138,7 +138,8 @@ def fit_reranker(
     """
     inputs, mixed, place, held = [], [], [], []
     for batch, asked in answered:
-        parts = ranker.parts(asked)
+        sold = ranker.sold(asked)
+        parts = ranker.parts(asked, sold)
         scores = mix(parts)
         rows, values = pool_of(scores, [questions[k].history for k in batch])
         mine = (rows == torch.from_numpy(targets[batch]).to(rows.device)[:, None]) & (values > float("-inf"))
@@ -147,7 +148,8 @@ def fit_reranker(
             continue
         some, rows = [questions[batch[k]] for k in kept.tolist()], rows[kept]
         part = {name: value[kept].gather(1, rows) for name, value in parts.items()}
-        inputs.append(features(ranker, some, asked.take(kept.cpu().numpy()), rows, part).cpu())
+        lately = sold[kept].gather(2, rows[:, None].expand(-1, sold.shape[1], -1))
+        inputs.append(features(ranker, some, asked.take(kept.cpu().numpy()), rows, part, lately).cpu())
         mixed.append(values[kept].cpu())
         place.append(mine[kept].float().argmax(1).cpu())
         held.append(torch.from_numpy(batch[kept.cpu().numpy()] % HELD == 0))

@@ -39,7 +39,10 @@ class Fixed(Ranker):
     def ask(self, questions, infer=True):
         return [int(q.events[-1].query) for q in questions]
 
-    def parts(self, asked):
+    def sold(self, asked):
+        return None
+
+    def parts(self, asked, sold=None):
         return {name: table[asked] for name, table in self.tables.items()}
 
 

@@ -28,7 +28,9 @@ def looked(recommender, questions, rows):
     ranker = recommender.ranker
     asked = ranker.ask(questions)
     parts = {name: value.gather(1, rows) for name, value in ranker.parts(asked).items()}
-    return features(ranker, questions, asked, rows, parts), parts
+    sold = ranker.sold(asked)
+    lately = sold.gather(2, rows[:, None].expand(-1, sold.shape[1], -1))
+    return features(ranker, questions, asked, rows, parts, lately), parts
 
 
 def column(x, name):
@@ -50,7 +52,7 @@ def test_features_are_what_their_names_say(kinds):
     near = evidence.neighbours.similarity.toarray()[[2, 7, 4]][:, rows[0]]
     np.testing.assert_allclose(column(x, "knn_max")[0], near.max(0), atol=1e-6)
     np.testing.assert_allclose(column(x, "knn_count")[0], (near > 0).sum(0))
-    for name, days in (("sold_30", 30.0), ("sold_ever", None)):
+    for name, days in (("sold_weeks", 14.0), ("sold_ever", None)):
         counts = evidence.trend.counts(np.array([now]), days)[0][rows[0]]
         np.testing.assert_allclose(column(x, name)[0], np.log1p(counts), rtol=1e-6)
     assert column(x, "warm")[0].tolist() == [1, 1, 0, 1]  # nobody ever chose item 23
@@ -147,7 +149,10 @@ class Told:
     def ask(self, questions, infer=True):
         return Numbers([int(q.events[-1].query) for q in questions])
 
-    def parts(self, asked):
+    def sold(self, asked):
+        return torch.zeros(len(asked.rows), 4, 40)
+
+    def parts(self, asked, sold=None):
         return {name: table[asked.rows] for name, table in self.tables.items()}
 
 
@@ -159,7 +164,7 @@ class Numbers:
         return Numbers([self.rows[k] for k in at])
 
 
-def given(ranker, questions, asked, rows, parts):
+def given(ranker, questions, asked, rows, parts, sold):
     x = torch.zeros(*rows.shape, len(FEATURES))
     for k, name in enumerate(PARTS):
         x[..., k] = parts[name]
@@ -188,7 +193,7 @@ def test_it_learns_whom_to_trust_and_is_left_out_where_it_does_not_help(monkeypa
         assert net is None
         return
     assert report["ndcg@10_reranked"] > report["ndcg@10_mix"] + 0.03
-    x = given(ranker, questions, Numbers(rows), torch.arange(items).expand(n, -1), parts)
+    x = given(ranker, questions, Numbers(rows), torch.arange(items).expand(n, -1), parts, None)
     with torch.no_grad():
         after = rank_of_target(mix(parts) + net(x), targets)
     assert (after == 0).mean() > (rank_of_target(mix(parts), targets) == 0).mean() + 0.05
