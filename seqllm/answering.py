@@ -10,6 +10,8 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
+from seqllm.inverted import SAMPLES
+from seqllm.prompts import Event
 from seqllm.ranker import Asked, Mix, Question
 from seqllm.reasons import reasons_for
 from seqllm.rerank import POOL, features
@@ -97,6 +99,23 @@ def directions(recommender: Recommender, asked: Asked, mix: Mix) -> tuple[np.nda
     ]
     sparse = asked.knn * (own * mix.knn * scale_u) + asked.memory * (own * mix.memory * scale_t)
     return np.hstack(vectors).astype(np.float32), sparse.tocsr()
+
+
+def sample_queries(recommender: Recommender, count: int = SAMPLES, seed: int = 0) -> np.ndarray:
+    """Query vectors (count, D) of made-up people, who chose items that others chose together, up to four."""
+    ranker, rng = recommender.ranker, np.random.default_rng(seed)
+    similar = ranker.evidence.neighbours.similarity
+    known = np.flatnonzero(np.diff(similar.indptr))
+    questions = []
+    for _ in range(count):
+        past = [int(rng.choice(known) if len(known) else rng.integers(len(recommender.catalog)))]
+        for _ in range(rng.integers(4)):
+            beside = similar.indices[similar.indptr[past[-1]] : similar.indptr[past[-1] + 1]]
+            past += [int(rng.choice(beside))] if len(beside) else []
+        events = [Event(None, item) for item in past]
+        questions.append(Question((*events, Event(ranker.evidence.now, None))))
+    batches = [questions[begin : begin + 64] for begin in range(0, count, 64)]
+    return np.concatenate([directions(recommender, ranker.ask(batch), recommender.mix)[0] for batch in batches])
 
 
 def _every_item(

@@ -22,8 +22,8 @@ from fcn.errors import ArtifactError, DataError, Problem
 from fcn.filters import allowed_rows
 from fcn.folder import DataFolder
 from fcn.types import Item, LabelVocabulary, Profile
-from seqllm import asking, living, storage
-from seqllm.answering import answer
+from seqllm import asking, living, mixup, storage
+from seqllm.answering import answer, sample_queries
 from seqllm.data import trend_features
 from seqllm.evidence import Evidence
 from seqllm.mixup import MixupIndex
@@ -196,7 +196,8 @@ class Recommender:
             with torch.no_grad():
                 ids = model.item_vectors().cpu().numpy()
             fit = np.hstack([model.fit.cpu().numpy(), evidence.peers.lift()])
-            self._index = MixupIndex(model.titles.cpu().numpy(), ids, fit, self.prior(evidence.now))
+            queries = sample_queries(self) if len(self.catalog) > mixup.EXACT else None
+            self._index = MixupIndex(model.titles.cpu().numpy(), ids, fit, self.prior(evidence.now), queries)
         return self._index
 
     def prior(self, moment: int) -> np.ndarray:
