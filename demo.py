@@ -44,7 +44,7 @@ def demo(
                key | {"image_encoder": image_encoder}, lambda: OutfitScorer.from_pretrained(fcn),
                lambda: fcn_train.train(options))  # fmt: skip
 
-    llm_options = llm_train.Options(seed=seed, **few)
+    llm_options = llm_train.Options(seed=seed, head_epochs=epochs, **few)
     key |= {"fcn": llm_train.fcn_fingerprint(fcn), **dataclasses.asdict(llm_options)}
     stages.run("seqllm", "train the sequential recommender: what should she be shown next?", key,
                lambda: Recommender.from_pretrained(seqllm),

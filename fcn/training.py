@@ -211,21 +211,27 @@ def _trained_state(model: nn.Module) -> dict[str, torch.Tensor]:
     return state
 
 
+def check_run(run: Path, key: dict) -> None:
+    """ArtifactError unless the unfinished run that ``run`` tells of (if there is one) depends on the same things."""
+    if not run.exists():
+        return
+    remedy = f"pass --restart, or delete {run.parent}, to train from the start"
+    try:
+        before = json.loads(run.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ArtifactError(f"{run}: damaged ({error}); {remedy}") from error
+    now = json.loads(json.dumps(key))
+    if before != now:
+        changed = sorted(k for k in before.keys() | now.keys() if before.get(k) != now.get(k))
+        raise ArtifactError(f"{run.parent}: an unfinished run with other {', '.join(changed)}; {remedy}")
+
+
 def _usable_checkpoint(checkpoints: Path, key: dict) -> Path | None:
     """The newest checkpoint whose marker is there and true; unfinished ones are thrown away."""
     if not checkpoints.exists():
         return None
     remedy = f"pass --restart, or delete {checkpoints}, to train from the start"
-    run = checkpoints / "run.json"
-    if run.exists():
-        try:
-            before = json.loads(run.read_text())
-        except ValueError as error:
-            raise ArtifactError(f"{run}: damaged ({error}); {remedy}") from error
-        now = json.loads(json.dumps(key))
-        if before != now:
-            changed = sorted(k for k in before.keys() | now.keys() if before.get(k) != now.get(k))
-            raise ArtifactError(f"{checkpoints}: an unfinished run with other {', '.join(changed)}; {remedy}")
+    check_run(checkpoints / "run.json", key)
     found = sorted(checkpoints.glob("checkpoint-*"), key=lambda p: int(p.name.rsplit("-", 1)[1]))
     usable = None
     for folder in found:

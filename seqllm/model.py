@@ -37,6 +37,8 @@ PRICE_BINS = 8
 class ModelConfig:
     """Sizes and options; n_items and title_dim come from the catalogue, n_special from the label vocabulary.
 
+    reads: whether the language model's state takes part; without it h is the question's own words alone.
+
     decode: weight of the loss that teaches the LM to write the chosen item's title (seqllm.decoding); 0 is off.
     """
 
@@ -51,6 +53,7 @@ class ModelConfig:
     id_dropout: float = 0.2
     state_dropout: float = 0.2
     decode: float = 0.0
+    reads: bool = True
     trend_days: tuple[float | None, ...] = (14.0, 60.0, 365.0, None)
 
 
@@ -132,6 +135,7 @@ class SequentialRecommender(nn.Module):
         self.question_in = nn.Linear(config.hidden, config.hidden)
         self.title_head = nn.Linear(config.hidden, config.title_dim)
         self.id_head = nn.Linear(config.hidden, config.id_dim)
+        self.state_gate = nn.Parameter(torch.zeros(1))
         self.item_bias = nn.Parameter(torch.zeros(config.n_items))
         self.fit_weight = nn.Parameter(torch.zeros(config.n_special))
         self.trend_weight = nn.Parameter(torch.zeros(len(config.trend_days)))
@@ -223,8 +227,16 @@ class SequentialRecommender(nn.Module):
         soft = F.normalize(soft, dim=-1) * table.weight.detach().float().norm(dim=-1).mean()
         return embedded.masked_scatter(is_item.unsqueeze(-1), soft.to(embedded.dtype))
 
-    def read(self, input_ids: Tensor, attention_mask: Tensor, cold: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Input embeddings and last hidden states of a prompt stream (B, L), (B, L, hidden) each."""
+    def read(
+        self, input_ids: Tensor, attention_mask: Tensor, cold: Tensor | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Input embeddings and last hidden states of a prompt stream (B, L), (B, L, hidden) each.
+
+        Where the model does not read there are no states, and of the embeddings only the words' own are looked up.
+        """
+        if not self.sizes.reads:
+            table = self.lm.get_base_model().get_input_embeddings()
+            return table(input_ids.clamp(max=self.sizes.vocab_size - 1)), None
         embedded = self.embed(input_ids, cold)
         device = embedded.device
         with torch.autocast(device.type, torch.bfloat16, enabled=self.training and fast_bfloat16(device)):
@@ -239,11 +251,12 @@ class SequentialRecommender(nn.Module):
         """
         return self._states(*self.read(input_ids, attention_mask, cold), rec)
 
-    def _states(self, embedded: Tensor, hidden: Tensor, rec: Tensor) -> Tensor:
+    def _states(self, embedded: Tensor, hidden: Tensor | None, rec: Tensor) -> Tensor:
         row, end, begin = rec.unbind(1)
         total = F.pad(embedded.float().cumsum(1), (0, 0, 1, 0))  # total[:, k] sums the first k tokens
         words = (total[row, end] - total[row, begin]) / (end - begin).clamp(min=1).unsqueeze(-1)
-        return hidden[row, end].float() + self.question_in(words)
+        own = self.question_in(words)
+        return own if hidden is None else own + self.state_gate * hidden[row, end].float()
 
     def surprise(self, hidden: Tensor, answer: Tensor) -> Tensor:
         """Negative log-likelihood (A,), in nats, of the tokens of written answers.

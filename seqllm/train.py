@@ -14,13 +14,14 @@ from fcn.artifacts import load_artifact, refuse_foreign, write_json
 from fcn.encoders import TextEncoder, build_text_encoder
 from fcn.errors import DataError, Problem
 from fcn.folder import DataFolder
-from fcn.training import describe_machine, fingerprint_of, fit, set_seed
+from fcn.training import describe_machine, fingerprint_of, set_seed
 from fcn.types import Profile
 from seqllm.attributes import attribute_names, fit_features
 from seqllm.base import build_base, load_base
 from seqllm.data import Collator, TrainingSet
 from seqllm.evaluate import evaluate, questions_of
 from seqllm.evidence import Evidence
+from seqllm.learning import Pace, learn
 from seqllm.metrics import ranking_metrics
 from seqllm.model import ModelConfig, SequentialRecommender, attach_lora, price_features
 from seqllm.profiles import ProfileInference, posteriors
@@ -43,7 +44,9 @@ class Options:
 
     title_encoder: "built-in" (fitted on the training items' texts), "lstm" (the paper's, trained with triplet loss),
         or any sentence-transformers model by id or path.
-    epochs: None is 2, or on small data as many as make 400 steps, 8 at most.
+    head_epochs: of the heads alone, before the language model reads (seqllm.learning); None is as many as make 4,000
+        steps, from 2 to 12.
+    epochs: with the language model; None is as many as make 400 steps, from 1 to 8; 0 leaves it out.
     base: "built-in" (a small Llama trained on the catalogue's text) or any causal LM by id or path.
     decode: also teach the model to write the title of what comes next (seqllm.decoding).
     replay: the share of the training prompts, those whose answers it finds hardest to write, read twice in each epoch.
@@ -52,6 +55,7 @@ class Options:
     title_encoder: str = "built-in"
     base: str = "built-in"
     quantize: bool = False
+    head_epochs: int | None = None
     epochs: int | None = None
     lr: float | None = None
     lora_rank: int = 16
@@ -157,27 +161,16 @@ def train(
         replay.choose(model, collate)
 
     def validate(_) -> dict[str, float]:
-        if replay is not None:  # for the next epoch
+        if replay is not None and model.sizes.reads:  # for the next epoch
             replay.choose(model, collate)
         asked = [val_questions[k] for k in picked]
         return ranking_metrics(ranks(ranker, asked, val_targets[picked], Mix()), ks=(10,))
 
-    history = fit(
-        model,
-        replay or batches,
-        validate,
-        out=out,
-        collate=collate,
-        epochs=options.epochs or max(2, min(8, round(400 / len(batches)))),
-        batch_size=1,
-        lr=_learning_rate(options),
-        metric="ndcg@10",
-        patience=options.patience,
-        seed=options.seed,
-        parameter_groups=_groups(model, _learning_rate(options)),
-        run_key=key,
-        restart=restart,
-    )
+    pace = Pace.of(options, len(batches))
+    rows = learn(
+        model, batches, collate, validate, cache / "phases", pace,
+        read_batches=replay, key=key, seed=options.seed, restart=restart,
+    )  # fmt: skip
     tuned = tune(ranker, val_questions, val_targets, options.seed)
     print(f"tuned on validation: {tuned.report}", flush=True)
     recommender = Recommender(
@@ -189,34 +182,16 @@ def train(
     report = evaluate(recommender, folder, "test")
     report["training"] = {
         "seconds": round(time.perf_counter() - started, 1),
-        "epochs": len(history.rows),
+        "epochs": len(rows),
+        "reads": model.sizes.reads,
         "options": dataclasses.asdict(options),
         "machine": describe_machine(),
         "tuned": tuned.report,
     }
     write_json(out / "evaluation.json", report)
-    write_json(out / "history.json", history.rows)
+    write_json(out / "history.json", rows)
     shutil.rmtree(cache, ignore_errors=True)
     return recommender
-
-
-def _learning_rate(options: Options) -> float:
-    """A model made from scratch takes larger steps than a pretrained one."""
-    return options.lr or (1e-3 if options.base == "built-in" else 2e-4)
-
-
-def _groups(model: SequentialRecommender, lr: float) -> list[dict]:
-    """LoRA at ``lr``; heads and item vectors at 1e-3 at least; the few scalars, which must travel far, faster."""
-    scalars = {"log_scale", "trend_weight", "query_weight", "mean_weight", "fit_weight", "item_bias"}
-    named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
-    lora = [p for name, p in named if name.startswith("lm.")]
-    fast = [p for name, p in named if name in scalars]
-    rest = [p for name, p in named if not name.startswith("lm.") and name not in scalars]
-    return [
-        {"params": lora, "lr": lr},
-        {"params": rest, "lr": max(lr, 1e-3)},
-        {"params": fast, "lr": 1e-2, "weight_decay": 0.0},
-    ]
 
 
 def fcn_fingerprint(path: str | Path | None) -> str:

@@ -1,5 +1,7 @@
 """Small worlds with known answers, and recommenders trained on them for seconds, shared by the seqllm tests."""
 
+import functools
+
 import numpy as np
 import pytest
 from transformers import LlamaConfig, LlamaForCausalLM, set_seed
@@ -59,8 +61,20 @@ def tiny_base(tmp_path_factory):
 def options(base, **changes):
     from seqllm.train import Options
 
-    return Options(**{"base": str(base), "epochs": 6, "lr": 5e-3, "lora_rank": 8, "id_dim": 16, "max_tokens": 160,
-                      "tokens_per_batch": 1024, "patience": 6, **changes})  # fmt: skip
+    return Options(**{"base": str(base), "head_epochs": 6, "epochs": 1, "lr": 5e-3, "lora_rank": 8,
+                      "id_dim": 16, "max_tokens": 160, "tokens_per_batch": 1024, "patience": 6, **changes})  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def make_world():
+    """`write_world`, for the tests that make their own."""
+    return write_world
+
+
+@pytest.fixture(scope="session")
+def fast(tiny_base):
+    """Training options of seconds, to be changed by name."""
+    return functools.partial(options, tiny_base)
 
 
 @pytest.fixture(scope="session")
@@ -78,7 +92,7 @@ def kinds_path(tmp_path_factory, kinds_world, tiny_base):
     from seqllm.train import train
 
     out = tmp_path_factory.mktemp("kinds-run") / "seqllm"
-    train(kinds_world, out, options(tiny_base, epochs=12, patience=12))
+    train(kinds_world, out, options(tiny_base, head_epochs=12, patience=12))
     return out
 
 
@@ -99,7 +113,7 @@ def taste(tmp_path_factory, tiny_base):
     events = [[(2 * int(k) + user % 2, None) for k in rng.permutation(12)[:3]] for user in range(120)]
     people = {f"u{user:03}": Profile({"taste": ("plain", "loud")[user % 2]}) for user in range(120)}
     path = tmp_path_factory.mktemp("taste")
-    long = options(tiny_base, epochs=16, patience=16)  # one training event a person: steps must come from epochs
+    long = options(tiny_base, head_epochs=16, patience=16)  # one training event a person: steps must come from epochs
     return train(write_world(path / "data", events, people), path / "seqllm", long)
 
 

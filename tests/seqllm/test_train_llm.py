@@ -26,7 +26,7 @@ from seqllm.asking import question
 from seqllm.base import build_tokenizer
 from seqllm.prompts import phrases
 
-FAST = {"epochs": 1, "lr": 5e-3, "lora_rank": 2, "id_dim": 8, "max_tokens": 128}
+FAST = {"head_epochs": 1, "epochs": 1, "lr": 5e-3, "lora_rank": 2, "id_dim": 8, "max_tokens": 128}
 
 
 def options(base, **changes):
@@ -150,11 +150,12 @@ def test_nothing_of_the_test_split_reaches_what_is_learnt(kinds_world, tiny_base
 
 def test_a_killed_run_resumes_and_damage_is_said(sample, tiny_base, tmp_path, repo_root, monkeypatch, capfd):
     out = tmp_path / "out"
-    asked = ["--data", sample, "--out", out, *flags(tiny_base, epochs=4, patience=9)]
+    asked = ["--data", sample, "--out", out, *flags(tiny_base, head_epochs=2, epochs=4, patience=9)]
     line = [sys.executable, str(repo_root / "train_llm.py"), *map(str, asked)]
     run = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=tmp_path)
     deadline = time.time() + 120
-    while not list(out.glob("checkpoints/checkpoint-*/complete.json")):
+    places = "cache/phases/*/checkpoints/checkpoint-*"
+    while not list(out.glob(f"{places}/complete.json")):
         assert run.poll() is None and time.time() < deadline, run.stderr.read().decode()[-2000:]
         time.sleep(0.02)
     os.kill(run.pid, signal.SIGKILL)
@@ -162,7 +163,7 @@ def test_a_killed_run_resumes_and_damage_is_said(sample, tiny_base, tmp_path, re
     run.stderr.close()
     assert not (out / "artifact.json").exists()
 
-    weights = next(out.glob("checkpoints/checkpoint-*/trained.safetensors"))
+    weights = next(out.glob(f"{places}/trained.safetensors"))
     whole = weights.read_bytes()
     weights.write_bytes(whole[:-9])
     assert command(monkeypatch, *asked) == 2
@@ -174,8 +175,8 @@ def test_a_killed_run_resumes_and_damage_is_said(sample, tiny_base, tmp_path, re
     printed = capfd.readouterr()
     assert "resuming from" in printed.out + printed.err
     report = json.loads((out / "evaluation.json").read_text())
-    assert report["training"]["epochs"] == 4 and 0 < report["ndcg@10"] < 1
-    assert [row["epoch"] for row in json.loads((out / "history.json").read_text())] == [1, 2, 3, 4]
+    assert report["training"]["epochs"] == 6 and 0 < report["ndcg@10"] < 1
+    assert [row["epoch"] for row in json.loads((out / "history.json").read_text())] == [1, 2, 1, 2, 3, 4]
     assert not {"checkpoints", "cache"} & {p.name for p in out.iterdir()}
     assert Recommender.from_pretrained(out).recommend(query="red dress", k=3)
 

@@ -1,0 +1,129 @@
+"""Two phases: the heads learn from the frozen titles and what is counted; then the language model learns beside them.
+
+The heads alone take a small part of the time of a pass through the language model, and where they are not trained to
+the end it spends its steps on what they could have learnt without it. So they come first. The state then enters
+through a gate that starts at zero (Bachlechner et al., UAI 2021): the second phase begins exactly where the first
+ended, and it is kept only where it ranks validation people better.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from fcn.artifacts import write_json
+from fcn.training import check_run, fit
+from seqllm.data import TrainingSet
+from seqllm.model import SequentialRecommender
+
+METRIC = "ndcg@10"
+HEAD_STEPS, HEAD_EPOCHS = 4000, 12  # about so many steps of the heads, at most so many epochs
+SCALARS = {"log_scale", "trend_weight", "query_weight", "mean_weight", "fit_weight", "item_bias"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Pace:
+    """How long and how fast. head_epochs, epochs: of each phase; lr: of LoRA, heads take 1e-3 at least at first."""
+
+    head_epochs: int
+    epochs: int
+    lr: float
+    patience: int
+
+    @classmethod
+    def of(cls, options, batches: int) -> Pace:
+        """What seqllm.train.Options leave open follows from how many batches an epoch has."""
+        epochs = max(1, min(8, round(400 / batches))) if options.epochs is None else options.epochs
+        heads = max(2, min(HEAD_EPOCHS, round(HEAD_STEPS / batches)))
+        heads = heads if options.head_epochs is None else options.head_epochs
+        # A model made from scratch takes larger steps than a pretrained one.
+        lr = options.lr or (1e-3 if options.base == "built-in" else 2e-4)
+        return cls(heads, epochs, lr, options.patience)
+
+
+def learn(
+    model: SequentialRecommender,
+    batches: TrainingSet,
+    collate: Callable,
+    validate: Callable[[object], dict[str, float]],
+    place: Path,
+    pace: Pace,
+    *,
+    read_batches: torch.utils.data.Dataset | None = None,
+    key: dict,
+    seed: int,
+    restart: bool,
+) -> list[dict]:
+    """Train ``model`` in both phases; returns the metrics of each epoch, with "phase" "heads" or "reading".
+
+    Args:
+        batches: of the first phase, and of the second unless ``read_batches`` (with replay, say) are given.
+        place: folder for what an interrupted run goes on from; a finished first phase is not repeated.
+        key: what the run depends on.
+
+    Raises:
+        ArtifactError: ``place`` holds an unfinished run with another key.
+    """
+    read_batches = batches if read_batches is None else read_batches
+    common = {"collate": collate, "batch_size": 1, "metric": METRIC, "patience": pace.patience, "seed": seed}
+    common |= {"run_key": key, "restart": restart}
+    writes = model.sizes.decode > 0
+    check_run(place / "run.json", key)
+    place.mkdir(parents=True, exist_ok=True)
+    write_json(place / "run.json", key)
+    rows, best = [], float("-inf")
+    kept = place / "heads.safetensors"
+    if pace.head_epochs:
+        _reads(model, False)
+        if not kept.exists():
+            print("phase 1: the heads", flush=True)
+            found = fit(
+                model, batches, validate, out=place / "heads", epochs=pace.head_epochs, lr=max(pace.lr, 1e-3),
+                parameter_groups=_groups(model, 0.0, max(pace.lr, 1e-3)), **common,
+            )  # fmt: skip
+            save_file({name: p.contiguous() for name, p in _heads(model).items()}, place / "writing.safetensors")
+            write_json(place / "heads.json", found.rows)
+            (place / "writing.safetensors").rename(kept)
+        model.load_state_dict(load_file(kept), strict=False)
+        rows = [{"phase": "heads", **row} for row in json.loads((place / "heads.json").read_text(encoding="utf-8"))]
+        best = max(row[METRIC] for row in rows)
+    if not pace.epochs and not writes:
+        return rows
+    _reads(model, True)
+    print("phase 2: the language model beside them", flush=True)
+    slow = 0.3 if rows else 1.0  # heads that have learnt take smaller steps
+    found = fit(
+        model, read_batches, validate, out=place / "reading", epochs=pace.epochs, lr=pace.lr,
+        parameter_groups=_groups(model, pace.lr, slow * max(pace.lr, 1e-3)), **common,
+    )  # fmt: skip
+    rows += [{"phase": "reading", **row} for row in found.rows]
+    if found.best[METRIC] <= best and not writes:
+        print(f"the language model adds nothing on validation ({METRIC} {found.best[METRIC]:.4f}, {best:.4f} without)")
+        model.load_state_dict(load_file(kept), strict=False)
+        _reads(model, False)
+    return rows
+
+
+def _reads(model: SequentialRecommender, reads: bool) -> None:
+    model.sizes = dataclasses.replace(model.sizes, reads=reads)
+
+
+def _heads(model: SequentialRecommender) -> dict[str, torch.Tensor]:
+    """What the first phase trains: everything but the language model."""
+    named = model.named_parameters()
+    return {name: p.detach() for name, p in named if p.requires_grad and not name.startswith("lm.")}
+
+
+def _groups(model: SequentialRecommender, lr: float, head_lr: float) -> list[dict]:
+    """LoRA at ``lr``, heads and item vectors at ``head_lr``; the few scalars, which must travel far, ten times that."""
+    named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    lora = [p for name, p in named if name.startswith("lm.")]
+    fast = [p for name, p in named if name in SCALARS]
+    rest = [p for name, p in named if not name.startswith("lm.") and name not in SCALARS]
+    groups = [{"params": rest, "lr": head_lr}, {"params": fast, "lr": 10 * head_lr, "weight_decay": 0.0}]
+    return [{"params": lora, "lr": lr}, *groups] if lr else groups
