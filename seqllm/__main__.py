@@ -41,6 +41,8 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--occasion", help="what it is for")
     add_choice(command)
     command.add_argument("--lam", type=float, help="mix-up: 1 titles only, 0 ID side only (default: as tuned)")
+    command.add_argument("--decode", action="store_true",
+                         help="write the next title, show what is like it (after train_llm.py --decode)")  # fmt: skip
     command.add_argument("--json", action="store_true", help="JSON instead of a table")
 
     command = commands.add_parser("evaluate", help="full-ranking metrics on one split, with the opponents beside it")
@@ -103,16 +105,16 @@ def open_folder(arguments: argparse.Namespace):
 
 
 def recommend(arguments: argparse.Namespace) -> None:
-    hits = load(arguments.model).recommend(
-        arguments.history,
-        arguments.profile,
-        arguments.query,
-        arguments.occasion,
-        k=arguments.k,
-        filters=filters_of(arguments),
-        diversity=arguments.diversity,
-        lam=arguments.lam,
-    )
+    asked = (arguments.history, arguments.profile, arguments.query, arguments.occasion)
+    shown = {"k": arguments.k, "filters": filters_of(arguments)}
+    if arguments.decode:
+        from seqllm.decoding import recommend_by_writing
+
+        if arguments.diversity or arguments.lam is not None:
+            raise DresswellError("--decode ranks by titles alone; leave --lam and --diversity out")
+        hits = recommend_by_writing(load(arguments.model), *asked, **shown)
+    else:
+        hits = load(arguments.model).recommend(*asked, **shown, diversity=arguments.diversity, lam=arguments.lam)
     if arguments.json:
         print(json.dumps([hit.to_json() for hit in hits], indent=2, ensure_ascii=False))
         return

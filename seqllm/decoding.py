@@ -1,7 +1,9 @@
 """Recommending by writing: the language model writes the title of what comes next, and the title is looked up.
 
-    drafts = TitleDecoder(ranker).write(questions)      # per person the likeliest titles, best first
-    t = decoder.directions(drafts)                      # where they point in title space, (B, d)
+    decoder = TitleDecoder(recommender.ranker)
+    drafts = decoder.write(questions)  # per person the likeliest titles, best first
+    t = decoder.directions(drafts)     # where they point in title space, (B, d)
+    recommend_by_writing(recommender, history=["i00129", "i00016"], k=5)  # the items there
 
 After Liu et al., EMNLP 2024 Industry (arXiv 2410.11327). The model must have been trained to answer
 (ModelConfig.decode); the usual way, its state at [REC], needs no writing, see benchmarks/decoding.py for both.
@@ -15,7 +17,7 @@ prompts cut them. Without a grammar models leave the format now and then (:meth:
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -24,9 +26,12 @@ from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
 from transformers.generation import NoRepeatNGramLogitsProcessor
 
 from fcn.errors import ArtifactError
+from fcn.filters import allowed_rows
 from fcn.types import one_line
+from seqllm import asking
 from seqllm.data import question_prompts
 from seqllm.ranker import Question, Ranker
+from seqllm.recommender import Hit, Recommender, check_request
 
 NGRAM = 3  # so many tokens in a row do not come twice in a title
 CELLS = 16_000_000  # next-token scores (questions x beams x vocabulary) that are looked at together
@@ -270,3 +275,48 @@ class TitleDecoder:
                 weights = torch.tensor([draft.log_likelihood for draft in person]).softmax(0)
                 total[row] = weights @ vectors[[place[draft.text] for draft in person]]
         return torch.nn.functional.normalize(total, dim=-1)
+
+
+def recommend_by_writing(
+    recommender: Recommender,
+    history: Sequence = (),
+    profile=None,
+    query=None,
+    occasion=None,
+    k: int = 10,
+    filters: Mapping | None = None,
+    exclude_seen: bool = True,
+    when=None,
+    grammar: str = "titles",
+    beams: int = 5,
+) -> list[Hit] | list[list[Hit]]:
+    """The k items that may be shown nearest to the titles the model writes, best first; none where it writes nothing.
+
+    A hit's score is its cosine in title space, its reason the likeliest of the titles. grammar, beams: as for
+    TitleDecoder; the other arguments are those of Recommender.recommend.
+
+    Raises:
+        ArtifactError: the model was not trained to write titles.
+        DataError: as Recommender.recommend.
+    """
+    check_request(k, 0.0)
+    ranker = recommender.ranker
+    decoder, titles = TitleDecoder(ranker, grammar, beams), ranker.model.titles
+    questions, many = asking.questions(recommender, history, profile, query, occasion, when)
+    allowed = allowed_rows(recommender.catalog, filters or {}) & ~recommender.removed
+    answers: list[list[Hit]] = [[] for _ in questions]
+    for batch in ranker.batches(questions):
+        asked = [questions[b] for b in batch]
+        masks = [allowed.copy() for _ in asked]
+        if exclude_seen:
+            for mask, question in zip(masks, asked, strict=True):
+                mask[question.history] = False
+        drafts = decoder.write(asked, masks)
+        scores = (decoder.directions(drafts).to(titles.device) @ titles.T).cpu().numpy()
+        for b, mask, written, score in zip(batch, masks, drafts, scores, strict=True):
+            order = np.argsort(-score, kind="stable")
+            if written:
+                why = (f"like {written[0].text}",)
+                shown = order[mask[order]][:k].tolist()
+                answers[b] = [Hit(recommender.catalog[row], float(score[row]), why) for row in shown]
+    return answers if many else answers[0]
