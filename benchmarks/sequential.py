@@ -33,9 +33,9 @@ class Sizes:
     dropout: float = 0.3
     negatives: int | None = 2048
     lr: float = 5e-3
-    epochs: int = 20
+    epochs: int = 16
     batch: int = 128
-    patience: int = 6
+    patience: int = 3
 
 
 class SequentialModel(nn.Module):
