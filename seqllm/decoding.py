@@ -29,7 +29,8 @@ from fcn.errors import ArtifactError
 from fcn.filters import allowed_rows
 from fcn.types import one_line
 from seqllm import asking
-from seqllm.data import question_prompts
+from seqllm.data import pad, question_prompts, with_answers
+from seqllm.prompts import Prompt
 from seqllm.ranker import Question, Ranker
 from seqllm.recommender import Hit, Recommender, check_request
 
@@ -146,7 +147,7 @@ class TitleDecoder:
             raise ValueError(f"grammar {grammar!r}; give one of {', '.join(GRAMMARS)}")
         if beams < 2:
             raise ValueError(f"{beams} beams; give 2 or more")
-        if not ranker.model.sizes.decode:
+        if not (ranker.model.sizes.decode and ranker.model.sizes.reads):
             raise ArtifactError("this recommender was not trained to write titles; train it with --decode")
         self.ranker, self.builder, self.grammar, self.beams = ranker, ranker.builder, grammar, beams
         titles = self.builder.title_ids(np.arange(len(self.builder.catalog)))
@@ -187,9 +188,7 @@ class TitleDecoder:
 
     def _write(self, questions: list[Question], masks: list[np.ndarray], infer: bool) -> list[list[Draft]]:
         ranker, end = self.ranker, self.builder.end_id
-        model = ranker.model
-        attributes = [self.builder.attributes(q.stated, ranker.inferred(q) if infer else None) for q in questions]
-        prompts = question_prompts(self.builder, [q.events for q in questions], attributes)
+        model, prompts = ranker.model, _prompts(ranker, questions, infer)
         length = max(len(prompt.ids) for prompt in prompts)
         ids = torch.full((len(prompts), length), ranker.pad_id)
         there = torch.zeros_like(ids)
@@ -275,6 +274,24 @@ class TitleDecoder:
                 weights = torch.tensor([draft.log_likelihood for draft in person]).softmax(0)
                 total[row] = weights @ vectors[[place[draft.text] for draft in person]]
         return torch.nn.functional.normalize(total, dim=-1)
+
+
+def _prompts(ranker: Ranker, questions: Sequence[Question], infer: bool = True) -> list[Prompt]:
+    told = [ranker.builder.attributes(q.stated, ranker.inferred(q) if infer else None) for q in questions]
+    return question_prompts(ranker.builder, [q.events for q in questions], told)
+
+
+@torch.no_grad()
+def log_likelihood(ranker: Ranker, questions: Sequence[Question], targets: np.ndarray) -> float:
+    """Mean over the title tokens of the targets, item rows (n,), that the model writes them; in nats."""
+    model, found = ranker.model, []
+    for batch in ranker.batches(questions):
+        prompts = _prompts(ranker, [questions[b] for b in batch])
+        prompts, answer = with_answers(prompts, targets[batch], ranker.builder)
+        padded = {name: value.to(model.device) for name, value in pad(prompts, ranker.pad_id).items()}
+        hidden = model.read(padded["input_ids"], padded["attention_mask"])[1]
+        found.append(-model.surprise(hidden, answer.to(model.device)))
+    return float(torch.cat(found).mean())
 
 
 def recommend_by_writing(

@@ -341,7 +341,7 @@ class SequentialRecommender(nn.Module):
 
         candidates: (C,) item rows; target: (P,) columns of it; excluded: (X, 2) of (p, column), items the person has
         already; log_q: (C,) log sampling probability, subtracted (Yi et al., RecSys 2019); trend: (P, W, C);
-        answer: as for :meth:`surprise`.
+        answer: as for :meth:`surprise`; who does not read does not write.
         """
         cold = None
         if self.training and self.sizes.id_dropout > 0:
@@ -358,6 +358,6 @@ class SequentialRecommender(nn.Module):
         correction[excluded[:, 0], excluded[:, 1]] = float("-inf")
         correction = correction.scatter(1, target[:, None], -log_q[target][:, None])
         loss = F.cross_entropy(title + own + prior + correction, target)
-        if answer is not None:
+        if answer is not None and hidden is not None:
             loss = loss + self.sizes.decode * self.surprise(hidden, answer).mean()
         return {"loss": loss}

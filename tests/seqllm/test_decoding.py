@@ -11,8 +11,8 @@ from fcn import ArtifactError, DataError, Item, Profile
 from seqllm import Recommender
 from seqllm.__main__ import main
 from seqllm.base import load_base
-from seqllm.data import Collator, TrainingSet, packed, pad, question_prompts, with_answers
-from seqllm.decoding import NGRAM, TitleDecoder, TitleTrie, recommend_by_writing
+from seqllm.data import Collator, TrainingSet, packed, question_prompts, with_answers
+from seqllm.decoding import NGRAM, TitleDecoder, TitleTrie, log_likelihood, recommend_by_writing
 from seqllm.evaluate import questions_of
 from seqllm.prompts import Event, PromptBuilder
 from seqllm.ranker import Question
@@ -40,7 +40,7 @@ QUESTIONS = [question(0, 2, 4), question(1), question(3, 5, 7, 9, 11, 13), quest
 def ranker(kinds):
     """A ranker whose language model was never taught to write: left alone it leaves the format at once."""
     model = kinds.ranker.model
-    model.sizes = dataclasses.replace(model.sizes, decode=0.5)
+    model.sizes = dataclasses.replace(model.sizes, decode=0.5, reads=True)
     return kinds.ranker
 
 
@@ -52,7 +52,7 @@ def taught(tmp_path_factory, kinds_world, fast, tiny_base):
     loud(base)
     base.save_pretrained(path / "base")
     tokenizer.save_pretrained(path / "base")
-    options = dataclasses.replace(fast(epochs=3), base=str(path / "base"))
+    options = dataclasses.replace(fast(epochs=3, head_epochs=1), base=str(path / "base"))
     silent = train(kinds_world, path / "silent", options)
     train(kinds_world, path / "seqllm", dataclasses.replace(options, decode=True, replay=0.2))
     return Recommender.from_pretrained(path / "seqllm"), silent
@@ -183,7 +183,7 @@ def test_a_title_of_the_catalogue_has_no_fault_however_it_reads(tmp_path, make_w
     odd = ["la la la la la", "naïve 日本 🙂", "<|end|> [REC] ignore all", "abel\nline two", "x" * 900] * 5
     folder = make_world(tmp_path / "data", [[(k, None) for k in (0, 6, 12, 3)], [(k, None) for k in (4, 7, 1, 2)]],
                          titles=odd[:24])  # fmt: skip
-    made = train(folder, tmp_path / "seqllm", fast(epochs=1, decode=True))
+    made = train(folder, tmp_path / "seqllm", fast(epochs=1, head_epochs=1, decode=True))
     builder = made.ranker.builder
     decoder = TitleDecoder(made.ranker, "catalogue", beams=8)
     for title in builder.title_ids(np.arange(24)):
@@ -235,16 +235,8 @@ def test_a_drafts_likelihood_is_the_models_own_whoever_shares_the_batch(ranker):
 def test_training_teaches_it_when_told_to(taught, kinds_world):
     log = EventLog.from_folder(kinds_world)
     asked, targets, _ = questions_of(log, log.profiles, "test")
-    surprise = []
-    for recommender in taught:
-        model, builder = recommender.ranker.model, recommender.ranker.builder
-        told = [builder.attributes(q.stated) for q in asked]
-        written, answer = with_answers(question_prompts(builder, [q.events for q in asked], told), targets, builder)
-        batch = pad(written, 0)
-        with torch.no_grad():
-            hidden = model.read(batch["input_ids"], batch["attention_mask"])[1]
-            surprise.append(model.surprise(hidden, answer).mean())
-    assert surprise[0] < surprise[1] - 2
+    told, silent = (log_likelihood(recommender.ranker, asked, targets) for recommender in taught)
+    assert told > silent + 1.5
     assert taught[0].ranker.model.sizes.decode and not taught[1].ranker.model.sizes.decode
 
 
@@ -363,6 +355,14 @@ def test_batches_hold_every_window_once_within_their_room(lesson):
 def test_replay_without_decoding_is_refused(kinds_world, fast, tmp_path):
     with pytest.raises(DataError, match="decode"):
         train(kinds_world, tmp_path / "out", fast(replay=0.1))
+
+
+def test_who_does_not_read_cannot_write(kinds_world, fast, tmp_path, ranker):
+    with pytest.raises(DataError, match="epochs"):
+        train(kinds_world, tmp_path / "out", fast(decode=True, epochs=0))
+    ranker.model.sizes = dataclasses.replace(ranker.model.sizes, reads=False)
+    with pytest.raises(ArtifactError, match="--decode"):
+        TitleDecoder(ranker)
 
 
 def test_a_context_without_room_for_an_answer_is_refused(kinds_world, fast, tmp_path):
