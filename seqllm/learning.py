@@ -22,6 +22,7 @@ from seqllm.data import TrainingSet
 from seqllm.model import SequentialRecommender
 
 METRIC = "ndcg@10"
+WRITTEN = "log_likelihood"  # of validation titles: chooses the epoch of a model that is taught to write them
 HEAD_STEPS, HEAD_EPOCHS = 4000, 12  # about so many steps of the heads, at most so many epochs
 SCALARS = {"log_scale", "trend_weight", "query_weight", "mean_weight", "fit_weight", "item_bias"}
 
@@ -62,6 +63,7 @@ def learn(
     """Train ``model`` in both phases; returns the metrics of each epoch, with "phase" "heads" or "reading".
 
     Args:
+        validate: metrics after each epoch, METRIC among them, and WRITTEN where the model writes and reads.
         batches: of the first phase, and of the second unless ``read_batches`` (with replay, say) are given.
         place: folder for what an interrupted run goes on from; a finished first phase is not repeated.
         key: what the run depends on.
@@ -99,7 +101,8 @@ def learn(
     slow = 0.3 if rows else 1.0  # heads that have learnt take smaller steps
     found = fit(
         model, read_batches, validate, out=place / "reading", epochs=pace.epochs, lr=pace.lr,
-        parameter_groups=_groups(model, pace.lr, slow * max(pace.lr, 1e-3)), **common,
+        parameter_groups=_groups(model, pace.lr, slow * max(pace.lr, 1e-3)),
+        **common | ({"metric": WRITTEN} if writes else {}),
     )  # fmt: skip
     rows += [{"phase": "reading", **row} for row in found.rows]
     if found.best[METRIC] <= best and not writes:

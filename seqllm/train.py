@@ -19,9 +19,10 @@ from fcn.types import Profile
 from seqllm.attributes import attribute_names, fit_features
 from seqllm.base import build_base, load_base
 from seqllm.data import Collator, TrainingSet
+from seqllm.decoding import log_likelihood
 from seqllm.evaluate import evaluate, questions_of
 from seqllm.evidence import Evidence
-from seqllm.learning import Pace, learn
+from seqllm.learning import WRITTEN, Pace, learn
 from seqllm.metrics import ranking_metrics
 from seqllm.model import ModelConfig, SequentialRecommender, attach_lora, price_features
 from seqllm.profiles import ProfileInference, posteriors
@@ -48,7 +49,8 @@ class Options:
         steps, from 2 to 12.
     epochs: with the language model; None is as many as make 400 steps, from 1 to 8; 0 leaves it out.
     base: "built-in" (a small Llama trained on the catalogue's text) or any causal LM by id or path.
-    decode: also teach the model to write the title of what comes next (seqllm.decoding).
+    decode: also teach the model to write the title of what comes next (seqllm.decoding); the epoch is then chosen by
+        how likely it finds the validation titles.
     replay: the share of the training prompts, those whose answers it finds hardest to write, read twice in each epoch.
     """
 
@@ -80,6 +82,8 @@ def train(
     """
     started, out = time.perf_counter(), Path(out)
     refuse_foreign(out)
+    if options.decode and options.epochs == 0:
+        raise DataError(Problem(None, None, "epochs", 0, "nobody learns to write without reading", "leave it out"))
     if not 0 <= options.replay <= 1 or (options.replay and not options.decode):
         remedy = "give a share from 0 to 1, and --decode with it"
         raise DataError(Problem(None, None, "replay", options.replay, "nothing to read again", remedy))
@@ -164,7 +168,10 @@ def train(
         if replay is not None and model.sizes.reads:  # for the next epoch
             replay.choose(model, collate)
         asked = [val_questions[k] for k in picked]
-        return ranking_metrics(ranks(ranker, asked, val_targets[picked], Mix()), ks=(10,))
+        found = ranking_metrics(ranks(ranker, asked, val_targets[picked], Mix()), ks=(10,))
+        if options.decode and model.sizes.reads:
+            found[WRITTEN] = log_likelihood(ranker, asked, val_targets[picked])
+        return found
 
     pace = Pace.of(options, len(batches))
     rows = learn(
