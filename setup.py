@@ -47,6 +47,7 @@ setup(
         "dev": [
             "pytest>=8",
             "hypothesis>=6.100",
+            "ray[data]>=2.40",
             "ruff>=0.9",
             "selenium>=4.25",
             "setuptools>=77",
