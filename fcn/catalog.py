@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from fcn.errors import DataError, Problem, nearest
-from fcn.ids import IdIndex, flat, lengths_and_bytes
+from fcn.ids import IdIndex, flat, lengths_and_bytes, text_array
 from fcn.schema import ITEMS, REPEATED, SCHEMAS
 from fcn.types import SLOTS, Item
 
@@ -25,7 +25,17 @@ def items_table(items: Iterable[Item]) -> pa.Table:
     items = list(items)
     columns = {name: [getattr(item, name) for item in items] for name in schema.names}
     columns["attributes"] = [list(item.attributes.items()) for item in items]
-    return pa.table(columns, schema)
+    try:
+        return pa.table(columns, schema)
+    except UnicodeEncodeError as error:
+        row = next(k for k, item in enumerate(items) if error.object in _texts(item))
+        remedy = "give whole characters (half of a surrogate pair is none)"
+        raise DataError(Problem(ITEMS, row, None, error.object, "not a text that can be written", remedy)) from None
+
+
+def _texts(item: Item) -> list[str | None]:
+    pairs = [text for pair in item.attributes.items() for text in pair]
+    return [item.item_id, item.title, item.category, item.slot, item.image, *pairs]
 
 
 class Catalog:
@@ -110,7 +120,7 @@ class Catalog:
         rows = self._index.find(ids)
         unknown = np.flatnonzero(rows < 0)
         if len(unknown):
-            values = pa.array(ids, pa.string()) if not isinstance(ids, pa.Array) else ids
+            values = text_array(ids) if not isinstance(ids, pa.Array) else ids
             values = dict.fromkeys(values.take(pa.array(unknown)).to_pylist())
             raise DataError([self._unknown(value) for value in values])
         return rows

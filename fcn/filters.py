@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from fcn.catalog import Catalog
 from fcn.errors import DataError, Problem, nearest
+from fcn.ids import text_array
 from fcn.types import SLOTS
 
 KNOWN = ("category", "slot", "min_price", "max_price", "in_stock", "attributes")
@@ -72,6 +72,6 @@ def _attributes(catalog: Catalog, wanted: Mapping) -> np.ndarray:
     column, mask = catalog.column("attributes"), np.ones(len(catalog), bool)
     for name, value in wanted.items():
         values = {v.lower() for v in ([value] if isinstance(value, str) else value)}
-        found = pc.map_lookup(column, pa.scalar(name, pa.string()), "first")
+        found = pc.map_lookup(column, text_array([name])[0], "first")
         mask &= np.array([v is not None and v.lower() in values for v in found.to_pylist()], bool)
     return mask

@@ -63,7 +63,7 @@ class IdIndex:
     def find(self, ids: Sequence[str] | pa.Array) -> np.ndarray:
         """int64 (n,): the row of each id, -1 where it is unknown."""
         if not isinstance(ids, pa.Array):
-            ids = pa.array(ids, pa.string())
+            ids = text_array(ids)
         found = np.full(len(ids), -1, np.int64)
         if not len(self) or not len(ids):
             return found
@@ -80,3 +80,11 @@ class IdIndex:
             pending = pending[~same]
             at[pending] += 1
         return found
+
+
+def text_array(texts: Sequence[str]) -> pa.Array:
+    """Texts as an arrow array; one that is not all whole characters (a half of a surrogate pair) is spelt out."""
+    try:
+        return pa.array(texts, pa.string())
+    except UnicodeEncodeError:
+        return pa.array([text.encode("utf-8", "backslashreplace").decode() for text in texts], pa.string())

@@ -14,12 +14,13 @@ from fcn.errors import DataError, Problem, nearest
 SLOTS = ("outerwear", "upper", "onepiece", "bottom", "shoes", "bag", "accessory", "other")
 POLARITIES = ("suits", "unsuits", None)
 
-_BLANK = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
+# White space, control characters, marks that turn the direction of all that follows, halves of surrogate pairs.
+_BLANK = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
 _BAD_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029,]")
 
 
 def one_line(text: str) -> str:
-    """`text` with every run of white space and control characters made one blank."""
+    """`text` with every run of white space, control characters and what is no whole character made one blank."""
     return _BLANK.sub(" ", text).strip()
 
 

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -49,6 +51,16 @@ def test_rows_and_unknown_ids(catalog):
     with pytest.raises(DataError, match="'aa'.*did you mean 'a'") as caught:
         catalog.rows(["aa", "b", "zz", "aa"])
     assert len(caught.value.problems) == 2
+
+
+@pytest.mark.parametrize("field", ["item_id", "title", "category", "image"])
+def test_what_cannot_be_written_is_said_and_never_found(catalog, field):
+    whole = dataclasses.replace(ITEMS[0], item_id="c")
+    with pytest.raises(DataError, match="row 1.*not a text that can be written.*whole characters"):
+        catalog.concat([whole, dataclasses.replace(whole, **{field: "x\udc80"})])
+    assert "\udc80" not in catalog
+    with pytest.raises(DataError, match="not in the catalogue"):
+        catalog.rows(["a", "\udc80"])
 
 
 def test_take_and_concat(catalog):

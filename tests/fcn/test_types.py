@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fcn import SLOTS, DataError, DresswellError, Item, LabelGroup, LabelVocabulary, Problem, Profile
+from fcn.types import one_line
 
 VOCABULARY = LabelVocabulary(
     [
@@ -153,6 +154,7 @@ def test_item_text_is_one_line_in_a_fixed_order():
     item = Item("i", "Red\n\tdress\x00 <b>", "dress", "onepiece", None, {"fit": "slim", "colour": "red "})
     assert item.text() == "Red dress <b> | dress | colour: red | fit: slim"
     assert Item("i", "", "", "other").text() == ""
+    assert one_line("a\u202eb\ud800\u2069 c\u200d👗") == "a b c\u200d👗"  # a joiner is part of a character
     assert hash(item) == hash(
         Item("i", item.title, "dress", "onepiece", None, {"colour": "red ", "fit": "slim"})
     )
