@@ -17,13 +17,13 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from fcn.artifacts import write_json
-from fcn.training import check_run, fit
+from fcn.training import check_run, first_alone, fit
 from seqllm.data import TrainingSet
 from seqllm.model import SequentialRecommender
 
 METRIC = "ndcg@10"
 WRITTEN = "log_likelihood"  # of validation titles: chooses the epoch of a model that is taught to write them
-HEAD_STEPS, HEAD_EPOCHS = 4000, 12  # about so many steps of the heads, at most so many epochs
+HEAD_STEPS, HEAD_EPOCHS = 2000, 12  # about so many steps of the heads (more overfit sparse data), so many epochs at most
 SCALARS = {"log_scale", "trend_weight", "query_weight", "mean_weight", "fit_weight", "item_bias"}
 
 
@@ -75,9 +75,11 @@ def learn(
     common = {"collate": collate, "batch_size": 1, "metric": METRIC, "patience": pace.patience, "seed": seed}
     common |= {"run_key": key, "restart": restart}
     writes = model.sizes.decode > 0
-    check_run(place / "run.json", key)
-    place.mkdir(parents=True, exist_ok=True)
-    write_json(place / "run.json", key)
+    with first_alone() as first:
+        check_run(place / "run.json", key)
+        if first:
+            place.mkdir(parents=True, exist_ok=True)
+            write_json(place / "run.json", key)
     rows, best = [], float("-inf")
     kept = place / "heads.safetensors"
     if pace.head_epochs:
@@ -88,9 +90,12 @@ def learn(
                 model, batches, validate, out=place / "heads", epochs=pace.head_epochs, lr=max(pace.lr, 1e-3),
                 parameter_groups=_groups(model, 0.0, max(pace.lr, 1e-3)), **common,
             )  # fmt: skip
-            save_file({name: p.contiguous() for name, p in _heads(model).items()}, place / "writing.safetensors")
-            write_json(place / "heads.json", found.rows)
-            (place / "writing.safetensors").rename(kept)
+            with first_alone() as first:
+                if first:
+                    heads = {name: p.contiguous() for name, p in _heads(model).items()}
+                    save_file(heads, place / "writing.safetensors")
+                    write_json(place / "heads.json", found.rows)
+                    (place / "writing.safetensors").rename(kept)
         model.load_state_dict(load_file(kept), strict=False)
         rows = [{"phase": "heads", **row} for row in json.loads((place / "heads.json").read_text(encoding="utf-8"))]
         best = max(row[METRIC] for row in rows)

@@ -128,4 +128,4 @@ def asking(tmp_path_factory, tiny_base):
     events = [[(2 * int(k) + kind, words[kind]) for k, kind in zip(rng.permutation(12)[:6], row, strict=True)]
               for row in kinds]  # fmt: skip
     path = tmp_path_factory.mktemp("asking")
-    return train(write_world(path / "data", events), path / "seqllm", options(tiny_base))
+    return train(write_world(path / "data", events), path / "seqllm", options(tiny_base, head_epochs=16, patience=16))
