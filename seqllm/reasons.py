@@ -64,16 +64,16 @@ def reasons_for(
     for k, row in enumerate(rows.tolist()):
         phrases = []
         if words and match[k] >= MATCH:
-            phrases.append((match[k] + 1, f"matches your search “{_short(words)}”"))
+            phrases.append((match[k] + 1, f"matches your search “{short(words)}”"))
         if len(history) and mix.lam > 0 and alike[k].max() >= LIKE:
-            phrases.append((alike[k].max(), f"like {_short(catalog[int(history[alike[k].argmax()])].title)}"))
+            phrases.append((alike[k].max(), f"like {short(catalog[int(history[alike[k].argmax()])].title)}"))
         if len(history) and own * mix.knn > 0 and together[k].any():
-            told = _short(catalog[int(history[together[k].argmax()])].title)
+            told = short(catalog[int(history[together[k].argmax()])].title)
             strength = own * mix.knn * scale_u * together[k].sum() / unit
             phrases.append((strength, f"chosen by people who chose {told}"))
         if words and own * mix.memory > 0 and searched[k] >= SEARCHED:
             strength = own * mix.memory * scale_t * searched[k] / unit
-            phrases.append((strength, f"often chosen after searches like “{_short(words)}”"))
+            phrases.append((strength, f"often chosen after searches like “{short(words)}”"))
         for weight, lift, phrase in peers[k]:
             if own * getattr(mix, weight) > 0:
                 phrases.append((own * getattr(mix, weight) * lift / unit, phrase))
@@ -86,7 +86,8 @@ def reasons_for(
     return found
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
+    """A title or a search as a reason quotes it: one line of 60 characters at most."""
     text = one_line(text)
     return text if len(text) <= 60 else text[:59] + "…"
 
@@ -111,7 +112,7 @@ def _peers(
                 if part == "peers":
                     phrase = f"often chosen by people with your {_label(vocabulary.labels[column])}"
                 else:
-                    phrase = f"often chosen for {_short(peers.occasions[column - len(vocabulary)])}"
+                    phrase = f"often chosen for {short(peers.occasions[column - len(vocabulary)])}"
                 found[k].append((part, float(some[k, best]), phrase))
     return found
 
@@ -128,7 +129,7 @@ def _wanted(
     found = []
     for best, strength in zip(value.argmax(1), value.max(1), strict=True):
         name, _, attribute = recommender.attributes[best].partition("=")
-        phrase = f"{_short(name)} {_short(attribute)}, as {int(chosen[best])} of your choices"
+        phrase = f"{short(name)} {short(attribute)}, as {int(chosen[best])} of your choices"
         found.append([(float(strength), phrase)] if strength >= WANTED else [])
     return found
 

@@ -28,6 +28,7 @@ from seqllm.data import trend_features
 from seqllm.evidence import Evidence
 from seqllm.mixup import MixupIndex
 from seqllm.ranker import Mix, Ranker
+from seqllm.reasons import short
 from seqllm.rerank import Reranker
 from seqllm.sequences import EventLog
 
@@ -143,9 +144,9 @@ class Recommender:
         vector[id_end:] = 0.0  # neither anybody's fit nor popularity makes two items alike
         near = self.ranker.evidence.neighbours.scores([np.array([row])]) * ((1 - mix.lam) * mix.knn * scale_u)
         rows, scores = index.search(vector[None], near.tocsr(), k, [allowed])
-        source = self.catalog[row].title
+        reason = f"like {short(self.catalog[row].title)}"
         return [
-            Hit(self.catalog[int(r)], float(s), (f"like {source}",)) for r, s in zip(rows[0], scores[0], strict=True)
+            Hit(self.catalog[int(r)], float(s), (reason,)) for r, s in zip(rows[0], scores[0], strict=True)
         ]
 
     def complete(
