@@ -19,33 +19,42 @@ from seqllm.train import Options, train
 
 @dataclasses.dataclass(frozen=True)
 class Variant:
-    """How a trained recommender ranks. profile, occasion: whether it is told what people stated."""
+    """How a trained recommender ranks. profile, occasion: whether it is told what people stated; reads: whether its
+    language model takes part."""
 
     mix: Mix
     reranker: Reranker | None = None
     profile: bool = True
     occasion: bool = True
+    reads: bool = True
+
+    @property
+    def told(self) -> tuple[bool, bool, bool]:
+        """What one pass over the questions serves."""
+        return self.profile, self.occasion, self.reads
 
 
 def variants(recommender: Recommender, task: Task) -> dict[str, Variant]:
     """The product, and what it is without each of its parts that plays a role here.
 
     Lambda and the single parts are looked at without the second look, which would mend in part what is taken away:
-    they stand beside "dresswell/no-rerank".
+    they stand beside "dresswell/no-rerank". "no-llm" silences the language model after training, where it was kept.
     """
-    mix, second = recommender.mix, recommender.reranker
-    found = {"dresswell": Variant(mix, second)}
+    mix, second, reads = recommender.mix, recommender.reranker, recommender.ranker.model.sizes.reads
+    found = {"dresswell": Variant(mix, second, reads=reads)}
     if any(task.profiles):
-        found["dresswell/no-tokens"] = Variant(mix, second, profile=False)
+        found["dresswell/no-tokens"] = Variant(mix, second, profile=False, reads=reads)
     if any(query.occasion for query in task.queries("test")):
-        found["dresswell/no-occasion"] = Variant(mix, second, occasion=False)
+        found["dresswell/no-occasion"] = Variant(mix, second, occasion=False, reads=reads)
+    if reads:
+        found["dresswell/no-llm"] = Variant(mix, second, reads=False)
     if second is not None:
-        found["dresswell/no-rerank"] = Variant(mix)
+        found["dresswell/no-rerank"] = Variant(mix, reads=reads)
     for lam in (0.0, 1.0):
-        found[f"dresswell/lambda={lam:.0f}"] = Variant(dataclasses.replace(mix, lam=lam))
+        found[f"dresswell/lambda={lam:.0f}"] = Variant(dataclasses.replace(mix, lam=lam), reads=reads)
     for name, parts in {"peers": ("peers", "occasion"), "memory": ("memory",)}.items():
         if any(getattr(mix, part) for part in parts):
-            found[f"dresswell/no-{name}"] = Variant(dataclasses.replace(mix, **dict.fromkeys(parts, 0.0)))
+            found[f"dresswell/no-{name}"] = Variant(dataclasses.replace(mix, **dict.fromkeys(parts, 0.0)), reads=reads)
     return found
 
 
@@ -70,19 +79,22 @@ def measured(recommender: Recommender, task: Task) -> dict[str, dict[str, np.nda
         name: {"ranks": np.zeros(len(asked), np.int32), "top": np.zeros((len(asked), LISTED), np.int32)}
         for name in ways
     }
+    ranker, sizes = recommender.ranker, recommender.ranker.model.sizes
     with recommender.knowing(task.log, *KNOWN["test"]):
-        ranker = recommender.ranker
-        for told in dict.fromkeys((way.profile, way.occasion) for way in ways.values()):
-            alike = {name: way for name, way in ways.items() if (way.profile, way.occasion) == told}
-            questions = [_stating(question, *told) for question in asked]
+        for told in dict.fromkeys(way.told for way in ways.values()):
+            alike, (profile, occasion, reads) = {n: way for n, way in ways.items() if way.told == told}, told
+            questions = [_stating(question, profile, occasion) for question in asked]
+            ranker.model.sizes = dataclasses.replace(sizes, reads=reads)
             for batch in ranker.batches(questions):
                 some = [questions[k] for k in batch]
-                answer = ranker.ask(some, infer=told[0])
-                parts, seen = ranker.parts(answer), [question.history for question in some]
+                answer = ranker.ask(some, infer=profile)
+                sold, seen = ranker.sold(answer), [question.history for question in some]
+                parts = ranker.parts(answer, sold)
                 for name, way in alike.items():
-                    scores = _scores(ranker, way, some, answer, parts)
+                    scores = _scores(ranker, way, some, answer, parts, sold)
                     found[name]["ranks"][batch] = rank_of_target(scores, targets[batch], seen)
                     found[name]["top"][batch] = top_k(scores, LISTED, seen)
+    ranker.model.sizes = sizes
     return found
 
 
@@ -95,14 +107,20 @@ def _stating(question: Question, profile: bool, occasion: bool) -> Question:
 
 @torch.no_grad()
 def _scores(
-    ranker: Ranker, variant: Variant, questions: list[Question], asked: Asked, parts: dict[str, torch.Tensor]
+    ranker: Ranker,
+    variant: Variant,
+    questions: list[Question],
+    asked: Asked,
+    parts: dict[str, torch.Tensor],
+    sold: torch.Tensor,
 ) -> torch.Tensor:
-    """(B, N); with a reranker the best of the mix change places among themselves, above all others."""
+    """(B, N); with a reranker the best of the mix change places among themselves, above all others (rerank.ranks)."""
     scores = variant.mix(parts)
     if variant.reranker is not None:
         rows, values = pool_of(scores, [question.history for question in questions])
         pooled = {name: part.gather(1, rows) for name, part in parts.items()}
-        again = values + variant.reranker(features(ranker, questions, asked, rows, pooled))
+        lately = sold.gather(2, rows[:, None].expand(-1, sold.shape[1], -1))
+        again = values + variant.reranker(features(ranker, questions, asked, rows, pooled, lately))
         least = again.masked_fill(again == -torch.inf, torch.inf).amin(1, keepdim=True)
         scores = scores.scatter(1, rows, again + (scores.amax(1, keepdim=True) + 1 - least))
     return scores
