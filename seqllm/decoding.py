@@ -132,7 +132,7 @@ class CatalogueGrammar(LogitsProcessor):
 
 
 class TitleDecoder:
-    """Writes titles for a ranker's questions.
+    """Writes titles for a ranker's questions; a catalogue that changed is learnt when next it writes.
 
     Args:
         grammar: "titles" (title tokens), "catalogue" (titles of the catalogue), or "none" (to measure what models do).
@@ -150,19 +150,20 @@ class TitleDecoder:
         if not (ranker.model.sizes.decode and ranker.model.sizes.reads):
             raise ArtifactError("this recommender was not trained to write titles; train it with --decode")
         self.ranker, self.builder, self.grammar, self.beams = ranker, ranker.builder, grammar, beams
-        titles = self.builder.title_ids(np.arange(len(self.builder.catalog)))
-        self.trie = TitleTrie(titles, self.builder.end_id)
-        self.tokens, self.first = self._title_tokens(np.unique(np.concatenate([np.zeros(0, np.int64), *titles])))
+        self._learn_titles()
 
-    def _title_tokens(self, found: np.ndarray) -> tuple[Tensor, Tensor]:
-        """bool (V,) twice: tokens of titles that are whole characters, and those of them that can be seen."""
+    def _learn_titles(self) -> None:
+        """Titles of the present catalogue; tokens of them that are whole characters, and those that can be seen."""
+        self._catalog = self.builder.catalog
+        titles = self.builder.title_ids(np.arange(len(self._catalog)))
+        self.trie = TitleTrie(titles, self.builder.end_id)
+        found = np.unique(np.concatenate([np.zeros(0, np.int64), *titles]))
         texts = self.builder.tokenizer.batch_decode(found[:, None].tolist())
-        tokens, first = torch.zeros(2, self.builder.vocab_size, dtype=torch.bool)
-        whole = np.array(["�" not in text for text in texts], bool)
+        whole = np.array(["\N{REPLACEMENT CHARACTER}" not in text for text in texts], bool)
         seen = np.array([bool(text.strip()) for text in texts], bool)
-        tokens[found[whole]] = True
-        first[found[whole & seen]] = True
-        return tokens, first
+        self.tokens, self.first = torch.zeros(2, self.builder.vocab_size, dtype=torch.bool)
+        self.tokens[found[whole]] = True
+        self.first[found[whole & seen]] = True
 
     @torch.no_grad()
     def write(
@@ -174,6 +175,8 @@ class TitleDecoder:
             masks: one bool (N,) a question, the items that may be shown ("catalogue" writes no other's title); by
                 default all that are not in her history.
         """
+        if self._catalog is not self.builder.catalog:
+            self._learn_titles()
         if masks is None:
             masks = [self._unseen(question) for question in questions]
         size = int(np.clip(CELLS // (self.beams * self.builder.vocab_size), 1, 256))
@@ -304,13 +307,12 @@ def recommend_by_writing(
     filters: Mapping | None = None,
     exclude_seen: bool = True,
     when=None,
-    grammar: str = "titles",
-    beams: int = 5,
+    decoder: TitleDecoder | None = None,
 ) -> list[Hit] | list[list[Hit]]:
     """The k items that may be shown nearest to the titles the model writes, best first; none where it writes nothing.
 
-    A hit's score is its cosine in title space, its reason the likeliest of the titles. grammar, beams: as for
-    TitleDecoder; the other arguments are those of Recommender.recommend.
+    A hit's score is its cosine in title space, its reason the likeliest of the titles. decoder: of this recommender's
+    ranker, by default a new one; the other arguments are those of Recommender.recommend.
 
     Raises:
         ArtifactError: the model was not trained to write titles.
@@ -318,7 +320,7 @@ def recommend_by_writing(
     """
     check_request(k, 0.0)
     ranker = recommender.ranker
-    decoder, titles = TitleDecoder(ranker, grammar, beams), ranker.model.titles
+    decoder, titles = decoder or TitleDecoder(ranker), ranker.model.titles
     questions, many = asking.questions(recommender, history, profile, query, occasion, when)
     allowed = allowed_rows(recommender.catalog, filters or {}) & ~recommender.removed
     answers: list[list[Hit]] = [[] for _ in questions]

@@ -252,10 +252,11 @@ def test_directions_are_the_likelihoods_mean_of_the_drafts_vectors(ranker):
 
 
 def test_new_items_can_be_written_at_once(ranker, kinds):
+    decoder = TitleDecoder(ranker, "catalogue")
     kinds.add_items([Item("new", "yarn yarn vale piece", "dress", "onepiece", None, {}, 10.0, True)])
     mask = np.zeros(25, bool)
     mask[24] = True
-    (draft,) = TitleDecoder(ranker, "catalogue").write([question(0)], [mask])[0]
+    (draft,) = decoder.write([question(0)], [mask])[0]
     assert draft.text == "yarn yarn vale piece"
 
 
@@ -265,12 +266,13 @@ def test_a_recommender_that_was_not_taught_says_so(kinds):
 
 
 def test_what_is_recommended_is_nearest_to_what_is_written_and_may_be_shown(ranker, kinds):
-    everybody = recommend_by_writing(kinds, [["i00", "i02"], ["i01"]], k=24, grammar="catalogue")
+    decoder = TitleDecoder(ranker, "catalogue")
+    everybody = recommend_by_writing(kinds, [["i00", "i02"], ["i01"]], k=24, decoder=decoder)
     assert [len(hits) for hits in everybody] == [22, 23]
-    (one,) = recommend_by_writing(kinds, [["i01"]], k=3, grammar="catalogue")
+    (one,) = recommend_by_writing(kinds, [["i01"]], k=3, decoder=decoder)
     assert [hit.item.item_id for hit in one] == [hit.item.item_id for hit in everybody[1][:3]]
-    drafts = TitleDecoder(ranker, "catalogue").write([Question((Event(None, 1), Event(kinds.ranker.evidence.now)))])
-    vector = TitleDecoder(ranker, "catalogue").directions(drafts)[0]
+    drafts = decoder.write([Question((Event(None, 1), Event(kinds.ranker.evidence.now)))])
+    vector = decoder.directions(drafts)[0]
     for hit in everybody[1]:
         cosine = float(vector @ ranker.model.titles[kinds.catalog.row(hit.item.item_id)])
         assert hit.score == pytest.approx(cosine, abs=1e-5) and hit.reasons == (f"like {drafts[0][0].text}",)
@@ -282,7 +284,7 @@ def test_what_is_recommended_is_nearest_to_what_is_written_and_may_be_shown(rank
     assert {hit.item.item_id for hit in coats} == {f"i{k:02}" for k in range(0, 24, 4)}
     rest = {hit.item.item_id for hit in recommend_by_writing(kinds, ["i01"], k=24, exclude_seen=False)}
     assert rest == {f"i{k:02}" for k in range(24)} - {"i03"}
-    assert recommend_by_writing(kinds, ["i01"], filters={"min_price": 1e6}, grammar="catalogue") == []
+    assert recommend_by_writing(kinds, ["i01"], filters={"min_price": 1e6}, decoder=decoder) == []
     with pytest.raises(DataError, match="k"):
         recommend_by_writing(kinds, ["i01"], k=0)
 
