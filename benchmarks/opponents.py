@@ -27,9 +27,9 @@ Result = tuple[dict[str, np.ndarray], dict]  # what Task.measured returns; notes
 # What was worth trying for the trained opponents. Each is trained in the first seed for a quarter of the epochs; the
 # best on validation is then trained to the end in every seed.
 TRIED = {
-    "sasrec": (Sizes(layers=1, dropout=0.5, lr=5e-3), Sizes(layers=2, dropout=0.3, lr=2e-3)),
-    "sasrec/full-softmax": (Sizes(layers=1, dropout=0.5, lr=5e-3, negatives=None),),
-    "gru4rec": (Sizes(layers=1, dropout=0.5, lr=5e-3), Sizes(layers=1, dropout=0.3, lr=2e-3)),
+    "sasrec": (Sizes(dropout=0.2), Sizes(dropout=0.4, lr=4e-3)),
+    "sasrec/full-softmax": (Sizes(dropout=0.2, negatives=None),),
+    "gru4rec": (Sizes(dropout=0.2), Sizes(dropout=0.4, lr=4e-3)),
 }
 FULL = 8192  # items up to which every softmax is over all of them
 EASE_LIMIT = 10_000  # items up to which EASE tries all its penalties; beyond, one solution takes minutes

@@ -27,14 +27,14 @@ class Sizes:
     """Options of a sequential opponent; `negatives` None is the full softmax."""
 
     dim: int = 64
-    layers: int = 2
+    layers: int = 1
     heads: int = 2
     length: int = 50
-    dropout: float = 0.3
-    negatives: int | None = 2048
-    lr: float = 5e-3
+    dropout: float = 0.2
+    negatives: int | None = 1024
+    lr: float = 2e-3
     epochs: int = 16
-    batch: int = 128
+    batch: int = 64
     patience: int = 3
 
 
