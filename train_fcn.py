@@ -19,6 +19,7 @@ from fcn.coherence import HEADS as COHERENCE
 from fcn.errors import DresswellError
 from fcn.label_heads import HEADS, LOSSES
 from fcn.train import TrainOptions, train
+from fcn.training import only_first_speaks
 
 
 def parse() -> TrainOptions:
@@ -51,6 +52,7 @@ def parse() -> TrainOptions:
 
 def main() -> int:
     options = parse()
+    only_first_speaks()
     try:
         report = train(options)
     except DresswellError as error:

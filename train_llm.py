@@ -18,6 +18,7 @@ import sys
 
 from fcn import DataFolder
 from fcn.errors import DresswellError
+from fcn.training import only_first_speaks
 from seqllm.train import Options, train
 
 
@@ -37,6 +38,7 @@ def main() -> int:
             parser.add_argument(flag, type=kind, default=field.default, help=f"default: {field.default}")
     arguments = vars(parser.parse_args())
     options = Options(**{field.name: arguments[field.name] for field in dataclasses.fields(Options)})
+    only_first_speaks()
     try:
         folder = DataFolder.open(arguments["data"], skip_bad=arguments["skip_bad"], images="none")
         recommender = train(folder, arguments["out"], options, arguments["fcn"], arguments["restart"])

@@ -8,6 +8,7 @@ temperatures. Items of val and test are encoded, never learnt from.
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from dataclasses import dataclass, field
@@ -32,7 +33,7 @@ from fcn.model import FashionCognitiveNetwork, FCNConfig
 from fcn.outfits import CoherenceTest, Modalities, OutfitDataset, OutfitSet, TrainingCollator
 from fcn.personal import PersonalFit, silent_labels
 from fcn.storage import save, without_nan
-from fcn.training import describe_machine, fingerprint_of, fit, set_seed
+from fcn.training import describe_machine, fingerprint_of, first_alone, fit, processes, set_seed
 from fcn.wide import feature_scale, fit_wide
 
 MOST_COMPLETIONS = 200_000  # outfits scored for the retrieval figures of the report
@@ -110,12 +111,12 @@ def train(options: TrainOptions) -> dict:
     )
     if any(folder.dropped.values()):
         print(f"dropped bad rows: {folder.dropped}", flush=True)
-    if options.restart:
-        for leftover in ("checkpoints", "cache"):
-            shutil.rmtree(out / leftover, ignore_errors=True)
-
-    encoder = item_encoder(options, folder, splits.train)
-    features = FeatureStore(out / "cache" / "features", encoder).get(folder.catalog)
+    with first_alone() as first:
+        if first and options.restart:
+            for leftover in ("checkpoints", "cache"):
+                shutil.rmtree(out / leftover, ignore_errors=True)
+        encoder = item_encoder(options, folder, splits.train)
+        features = FeatureStore(out / "cache" / "features", encoder).get(folder.catalog)
     encoded = time.perf_counter() - started
     print(f"items encoded: {features.shape[1]} features each, {encoded:.0f} s so far", flush=True)
 
@@ -182,6 +183,9 @@ def train(options: TrainOptions) -> dict:
         },
     )
 
+    if not processes().is_main_process:
+        processes().wait_for_everyone()
+        return json.loads((out / "metrics.json").read_text(encoding="utf-8"))
     validation = Answers.collect(model, splits.val, features, questions["val"], cooccurrence)
     calibration = Calibration.fit(labels, validation.label_logits, validation.targets, *validation.coherence())
     personal = PersonalFit.fit(
@@ -235,6 +239,7 @@ def train(options: TrainOptions) -> dict:
     together = conditional(splits.train.targets)
     parts = calibration, personal, familiarity, cooccurrence
     save(out, model, graph, together, encoder, folder, features, *parts, report, history)
+    processes().wait_for_everyone()
     return report
 
 

@@ -11,18 +11,23 @@ Differences from the bare Trainer, and why:
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import datetime
 import hashlib
 import json
+import os
 import platform
 import shutil
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import torch
 import transformers
+from accelerate import PartialState
+from accelerate.utils import broadcast_object_list
 from safetensors.torch import load_file, save_file
 from torch import nn
 from tqdm.auto import tqdm
@@ -50,10 +55,31 @@ def set_seed(seed: int) -> None:
     transformers.set_seed(seed)
 
 
+def processes() -> PartialState:
+    """The processes of this run: one, or those that torchrun or ``accelerate launch`` started.
+
+    A process waits six hours at most for what only the first does (building encoders, choosing, writing).
+    """
+    if "RANK" not in os.environ:
+        return PartialState()
+    return PartialState(cpu=not torch.cuda.is_available(), timeout=datetime.timedelta(hours=6))
+
+
+@contextlib.contextmanager
+def first_alone() -> Iterator[bool]:
+    """The first process goes through the block before the others do; yields whether this is it."""
+    with processes().main_process_first():
+        yield processes().is_main_process
+
+
+def only_first_speaks() -> None:
+    """Of several processes the first alone prints to standard output."""
+    if not processes().is_main_process:
+        sys.stdout = open(os.devnull, "w")
+
+
 def describe_machine() -> dict[str, object]:
     """What a run ran on: processor, cores, memory (GiB), GPU and library versions."""
-    import os
-
     cpu = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
@@ -96,7 +122,11 @@ def fit(
 ) -> History:
     """Train ``model`` and leave the weights of its best validation epoch in it.
 
+    Started by torchrun, the processes share each batch and average their gradients; all validate, the first one's
+    figures count, and it alone writes.
+
     Args:
+        batch_size: examples of all processes together.
         model: ``forward(**batch)`` returns a dict with "loss".
         eval_fn: called after each epoch with the model in eval mode, returns metrics; ``metric`` (higher is better)
             decides which epoch is kept and when to stop.
@@ -110,16 +140,18 @@ def fit(
     """
     set_seed(seed)
     checkpoints = Path(out) / "checkpoints"
-    if restart and checkpoints.exists():
-        shutil.rmtree(checkpoints)
     key = {"seed": seed, "epochs": epochs, "batch_size": batch_size, "lr": lr, **(run_key or {})}
-    resume = _usable_checkpoint(checkpoints, key)
-    checkpoints.mkdir(parents=True, exist_ok=True)
-    write_json(checkpoints / "run.json", key)
+    with first_alone() as first:
+        if first and restart and checkpoints.exists():
+            shutil.rmtree(checkpoints)
+        resume = _usable_checkpoint(checkpoints, key)
+        if first:
+            checkpoints.mkdir(parents=True, exist_ok=True)
+            write_json(checkpoints / "run.json", key)
     arguments = TrainingArguments(
         output_dir=str(checkpoints),
         num_train_epochs=epochs,
-        per_device_train_batch_size=batch_size,
+        per_device_train_batch_size=-(-batch_size // processes().num_processes),
         gradient_accumulation_steps=grad_accumulation,
         learning_rate=lr,
         weight_decay=weight_decay,
@@ -137,6 +169,8 @@ def fit(
         report_to="none",
         remove_unused_columns=False,
         label_names=[],
+        use_cpu="RANK" in os.environ and not torch.cuda.is_available(),  # or each would train alone
+        ddp_broadcast_buffers=False,  # frozen catalogue vectors are the same everywhere
         dataloader_pin_memory=torch.cuda.is_available(),
         ignore_data_skip=True,  # batches are drawn afresh each epoch; skipping would only cost time
         max_grad_norm=1.0,
@@ -163,6 +197,7 @@ def fit(
     trainer.train(resume_from_checkpoint=str(resume) if resume else None)
     rows = _rows(trainer.state.log_history)
     best = max(rows, key=lambda row: row.get(metric, float("-inf"))) if rows else {}
+    processes().wait_for_everyone()  # all have read the best checkpoint
     if trainer.args.should_save:
         shutil.rmtree(checkpoints, ignore_errors=True)
     model.eval()
@@ -178,6 +213,7 @@ class _Trainer(Trainer):
         self.model.eval()
         with torch.no_grad():
             metrics = {f"{metric_key_prefix}_{k}": float(v) for k, v in self._eval_fn(self.model).items()}
+        metrics = broadcast_object_list([metrics])[0]  # all must stop, and keep an epoch, together
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
@@ -189,6 +225,7 @@ class _Trainer(Trainer):
 
     def _save_checkpoint(self, model, trial):
         super()._save_checkpoint(model, trial)
+        self.accelerator.wait_for_everyone()  # each process has written the state of its random numbers
         if self.args.should_save:
             folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
             digests = {f.name: sha256(f) for f in sorted(folder.iterdir()) if f.is_file()}

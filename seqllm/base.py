@@ -24,7 +24,7 @@ from transformers import (
 )
 
 from fcn.errors import ArtifactError
-from fcn.training import fit, set_seed
+from fcn.training import first_alone, fit, set_seed
 
 END = "<|end|>"
 
@@ -50,7 +50,7 @@ def load_base(name_or_path: str | Path, quantize: bool = False) -> tuple[PreTrai
             bnb_4bit_use_double_quant=True,
             bnb_4bit_compute_dtype=torch.bfloat16,
         )
-        options["device_map"] = {"": 0}
+        options["device_map"] = {"": torch.cuda.current_device()}  # of several, this process's
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(name_or_path))
         model = AutoModelForCausalLM.from_pretrained(str(name_or_path), **options)
@@ -167,6 +167,8 @@ def build_base(
             run_key={"tokens": int(len(tokens)), "hidden": hidden, "layers": layers},
             restart=restart,
         )
-    model.save_pretrained(out)
-    tokenizer.save_pretrained(out)
+    with first_alone() as first:
+        if first:
+            model.save_pretrained(out)
+            tokenizer.save_pretrained(out)
     return out

@@ -25,7 +25,8 @@ import numpy as np
 TARGET = 0.984  # of the sample queries that choose the depth; what others find (``recall``) is a little less or more
 DEPTHS = (10, 200, 1000)  # numbers of results the depth is chosen for; more are not looked for here
 SUB = 4  # dimensions that share 4 bits
-TRAIN_PER_CELL = 48
+CELLS = 6  # times the root of the number of items: twice as many cells halve what must be read
+TRAIN_PER_CELL = 32
 CHUNK = 1 << 16
 SAMPLES = 256
 MOST = 0.9  # where more than this share is allowed, the lists' full sizes serve as well
@@ -64,11 +65,11 @@ class InvertedLists:
         weights = _shares(self._lengths(queries))
         self._least, self._largest = weights.min(0) - UNLIKE, weights.max(0) + UNLIKE
         self.width = -(-d // SUB) * SUB
-        cells = max(1, int(4 * np.sqrt(n)))
+        cells = max(1, int(CELLS * np.sqrt(n)))
         rows = np.sort(rng.choice(n, min(n, TRAIN_PER_CELL * cells), replace=False))
         sample = self._scaled(vectors[rows])
         means = faiss.Kmeans(
-            self.width, cells, niter=6, seed=seed, min_points_per_centroid=1, max_points_per_centroid=TRAIN_PER_CELL
+            self.width, cells, niter=5, seed=seed, min_points_per_centroid=1, max_points_per_centroid=TRAIN_PER_CELL
         )
         means.train(sample)
         self.centres = means.centroids.copy()

@@ -30,7 +30,7 @@ from transformers import PreTrainedTokenizerFast
 from fcn.artifacts import save_artifact
 from fcn.encoders import TextEncoder, build_text_encoder
 from fcn.errors import DataError
-from fcn.training import History, fingerprint_of, fit
+from fcn.training import History, fingerprint_of, first_alone, fit, processes
 
 WORDS_READ = 32  # tokens of a title; what comes later is cut
 MARGIN = 0.2  # of cosine distances
@@ -121,13 +121,10 @@ def train_title_lstm(
         restart=restart,
     )
     model.encoder.cpu()
-    save_artifact(
-        out,
-        "title-lstm",
-        {"dim": dim, "titles": len(titles), "pairs": len(pairs), "seed": seed, "best": history.best},
-        {},
-        files=TextEncoder(model.encoder).save_pretrained,
-    )
+    about = {"dim": dim, "titles": len(titles), "pairs": len(pairs), "seed": seed, "best": history.best}
+    with first_alone() as first:
+        if first:
+            save_artifact(out, "title-lstm", about, {}, files=TextEncoder(model.encoder).save_pretrained)
     return history
 
 
@@ -160,17 +157,18 @@ class _TripletModel(nn.Module):
 
 
 class _Cycle(torch.utils.data.Dataset):
-    """`length` pairs an epoch, each epoch going on where the one before stopped."""
+    """`length` pairs an epoch, each epoch going on where the one before stopped; processes take turns."""
 
     def __init__(self, pairs: np.ndarray, length: int):
-        self.pairs, self.length, self.next = pairs, length, 0
+        self.pairs, self.length = pairs, length
+        self.next, self.step = processes().process_index, processes().num_processes
 
     def __len__(self) -> int:
         return self.length
 
     def __getitem__(self, _: int) -> np.ndarray:
-        self.next += 1
-        return self.pairs[(self.next - 1) % len(self.pairs)]
+        self.next += self.step
+        return self.pairs[(self.next - self.step) % len(self.pairs)]
 
 
 class _Batches:

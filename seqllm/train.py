@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from fcn.artifacts import load_artifact, refuse_foreign, write_json
 from fcn.encoders import TextEncoder, build_text_encoder
 from fcn.errors import DataError, Problem
 from fcn.folder import DataFolder
-from fcn.training import describe_machine, fingerprint_of, set_seed
+from fcn.training import describe_machine, fingerprint_of, first_alone, processes, set_seed
 from fcn.types import Profile
 from seqllm.attributes import attribute_names, fit_features
 from seqllm.base import build_base, load_base
@@ -45,7 +46,7 @@ class Options:
 
     title_encoder: "built-in" (fitted on the training items' texts), "lstm" (the paper's, trained with triplet loss),
         or any sentence-transformers model by id or path.
-    head_epochs: of the heads alone, before the language model reads (seqllm.learning); None is as many as make 4,000
+    head_epochs: of the heads alone, before the language model reads (seqllm.learning); None is as many as make 2,000
         steps, from 2 to 12.
     epochs: with the language model; None is as many as make 400 steps, from 1 to 8; 0 leaves it out.
     base: "built-in" (a small Llama trained on the catalogue's text) or any causal LM by id or path.
@@ -75,6 +76,9 @@ def train(
 ) -> Recommender:
     """Train on ``folder``'s training events, choose on its validation events, write ``out`` with ``evaluation.json``.
 
+    Started by torchrun or ``accelerate launch``, the processes share the work of training; the first alone builds,
+    chooses, evaluates and writes, and all return the same recommender.
+
     Args:
         fcn: a trained Fashion Cognitive Network; profile groups a person did not state are then inferred from her
             history, in training and in use.
@@ -102,9 +106,9 @@ def train(
     )
     cache = out / "cache"
     key = {"data": folder.fingerprint, "fcn": fcn_fingerprint(fcn), **dataclasses.asdict(options)}
-    if restart:
-        shutil.rmtree(cache, ignore_errors=True)
-
+    with first_alone() as first:
+        if first and restart:
+            shutil.rmtree(cache, ignore_errors=True)
     titles_path = _title_space(folder, log, warm, cache, options)
     encoder = TextEncoder.from_pretrained(titles_path)
     titles = encoder.encode(catalog.texts())
@@ -148,9 +152,11 @@ def train(
     evidence = Evidence.learn(log, ["train"], len(catalog), folder.vocabulary, encoder.encode)
     ranker = Ranker(model, builder, encoder.encode, evidence, inference)
 
-    batches = TrainingSet(log, builder, options.tokens_per_batch, options.seed)
+    # Processes share a step: together they read as many tokens as one would.
+    share, own_seed = processes().num_processes, options.seed + processes().process_index
+    batches = TrainingSet(log, builder, options.tokens_per_batch // share, options.seed)
     collate = Collator(
-        log, builder, profiles, query_vectors, evidence.trend, warm, config, inference=inference, seed=options.seed
+        log, builder, profiles, query_vectors, evidence.trend, warm, config, inference=inference, seed=own_seed
     )
     print(
         f"{batches.n_targets:,} choices in {batches.n_windows:,} prompts, {batches.n_tokens:,} tokens an epoch; "
@@ -173,11 +179,14 @@ def train(
             found[WRITTEN] = log_likelihood(ranker, asked, val_targets[picked])
         return found
 
-    pace = Pace.of(options, len(batches))
+    pace = Pace.of(options, -(-len(batches) // share))
     rows = learn(
         model, batches, collate, validate, cache / "phases", pace,
         read_batches=replay, key=key, seed=options.seed, restart=restart,
     )  # fmt: skip
+    if not processes().is_main_process:
+        processes().wait_for_everyone()
+        return Recommender.from_pretrained(out)
     tuned = tune(ranker, val_questions, val_targets, options.seed)
     print(f"tuned on validation: {tuned.report}", flush=True)
     recommender = Recommender(
@@ -198,6 +207,7 @@ def train(
     write_json(out / "evaluation.json", report)
     write_json(out / "history.json", rows)
     shutil.rmtree(cache, ignore_errors=True)
+    processes().wait_for_everyone()
     return recommender
 
 
@@ -229,32 +239,46 @@ def _title_space(folder: DataFolder, log: EventLog, warm: np.ndarray, cache: Pat
     if options.title_encoder not in ("built-in", "lstm"):
         return options.title_encoder
     path = cache / f"titles-{options.title_encoder}-{fingerprint_of([folder.fingerprint, options.seed])}"
-    if not path.exists():
+
+    def build(unfinished: Path) -> None:
         texts = folder.catalog.texts(np.flatnonzero(warm))
-        unfinished = path.with_name(path.name + ".unfinished")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.parent.mkdir(parents=True, exist_ok=True)
-        if options.title_encoder == "built-in":
-            build_text_encoder(texts, seed=options.seed).save_pretrained(unfinished)
-        else:
+        if options.title_encoder == "lstm":
             place, rows = np.cumsum(warm) - 1, log.in_split("train")
             pairs = neighbour_pairs(log.user[rows], place[log.item[rows]])
             train_title_lstm(texts, pairs, unfinished, seed=options.seed)
-        unfinished.rename(path)
-    return path
+        elif processes().is_main_process:
+            build_text_encoder(texts, seed=options.seed).save_pretrained(unfinished)
+
+    return _built(path, build)
 
 
 def _base(folder: DataFolder, log: EventLog, warm: np.ndarray, cache: Path, options: Options) -> Path | str:
     if options.base != "built-in":
         return options.base
     path = cache / f"base-{fingerprint_of([folder.fingerprint, options.seed])}"
-    if not path.exists():
+
+    def build(unfinished: Path) -> None:
         asked = np.unique(log.query[log.in_split("train")])
         queries = [log.queries[k] for k in asked if k >= 0]
         named = np.unique(log.occasion[log.in_split("train")])
         occasions = [log.occasions[k] for k in named if k >= 0]
-        texts = [*folder.catalog.texts(np.flatnonzero(warm)), *queries, *phrases(occasions) * 5]
-        unfinished = path.with_name(path.name + ".unfinished")
-        build_base(texts, unfinished, seed=options.seed)
-        unfinished.rename(path)
+        build_base([*folder.catalog.texts(np.flatnonzero(warm)), *queries, *phrases(occasions) * 5], unfinished,
+                   seed=options.seed)  # fmt: skip
+
+    return _built(path, build)
+
+
+def _built(path: Path, build: Callable[[Path], None]) -> Path:
+    """``path``, made by ``build`` where it is not there yet: in a place beside it, by all processes together."""
+    unfinished = path.with_name(path.name + ".unfinished")
+    with first_alone() as first:
+        there = path.exists()
+        if first and not there:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            unfinished.parent.mkdir(parents=True, exist_ok=True)
+    if not there:
+        build(unfinished)
+        with first_alone() as first:
+            if first:
+                unfinished.rename(path)
     return path
