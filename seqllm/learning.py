@@ -3,7 +3,8 @@
 The heads alone take a small part of the time of a pass through the language model, and where they are not trained to
 the end it spends its steps on what they could have learnt without it. So they come first. The state then enters
 through a gate that starts at zero (Bachlechner et al., UAI 2021): the second phase begins exactly where the first
-ended, and it is kept only where it ranks validation people better.
+ended. Item vectors and what reads the history rest in it: on sparse data they would only learn the training choices by
+heart. It is kept only where it is worth its price: running the model makes every answer many times slower.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ from seqllm.model import SequentialRecommender
 
 METRIC = "ndcg@10"
 WRITTEN = "log_likelihood"  # of validation titles: chooses the epoch of a model that is taught to write them
-HEAD_STEPS, HEAD_EPOCHS = 2000, 12  # about so many steps of the heads (more overfit sparse data), so many epochs at most
+HEAD_STEPS, HEAD_EPOCHS = 2000, 12  # of the heads: about so many steps, at most so many epochs
+WORTH = 1.02  # what METRIC must be with the language model, times what it is without
+READING = ("lm.", "special.", "item_in.", "title_head.", "id_head.", "question_in.", "state_gate", "asked_by_state.")
 SCALARS = {"log_scale", "trend_weight", "query_weight", "mean_weight", "fit_weight", "item_bias"}
 
 
@@ -88,7 +91,7 @@ def learn(
             print("phase 1: the heads", flush=True)
             found = fit(
                 model, batches, validate, out=place / "heads", epochs=pace.head_epochs, lr=max(pace.lr, 1e-3),
-                parameter_groups=_groups(model, 0.0, max(pace.lr, 1e-3)), **common,
+                parameter_groups=_head_groups(model, max(pace.lr, 1e-3)), **common,
             )  # fmt: skip
             with first_alone() as first:
                 if first:
@@ -103,15 +106,15 @@ def learn(
         return rows
     _reads(model, True)
     print("phase 2: the language model beside them", flush=True)
-    slow = 0.3 if rows else 1.0  # heads that have learnt take smaller steps
+    learning = [p for name, p in _trained(model) if not rows or name.startswith(READING)]
     found = fit(
         model, read_batches, validate, out=place / "reading", epochs=pace.epochs, lr=pace.lr,
-        parameter_groups=_groups(model, pace.lr, slow * max(pace.lr, 1e-3)),
+        parameter_groups=[{"params": learning}],
         **common | ({"metric": WRITTEN} if writes else {}),
     )  # fmt: skip
     rows += [{"phase": "reading", **row} for row in found.rows]
-    if found.best[METRIC] <= best and not writes:
-        print(f"the language model adds nothing on validation ({METRIC} {found.best[METRIC]:.4f}, {best:.4f} without)")
+    if found.best[METRIC] <= WORTH * best and not writes:
+        print(f"the language model is left out: {METRIC} {found.best[METRIC]:.4f} on validation, {best:.4f} without")
         model.load_state_dict(load_file(kept), strict=False)
         _reads(model, False)
     return rows
@@ -121,17 +124,18 @@ def _reads(model: SequentialRecommender, reads: bool) -> None:
     model.sizes = dataclasses.replace(model.sizes, reads=reads)
 
 
+def _trained(model: SequentialRecommender) -> list[tuple[str, torch.nn.Parameter]]:
+    return [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+
+
 def _heads(model: SequentialRecommender) -> dict[str, torch.Tensor]:
     """What the first phase trains: everything but the language model."""
-    named = model.named_parameters()
-    return {name: p.detach() for name, p in named if p.requires_grad and not name.startswith("lm.")}
+    return {name: p.detach() for name, p in _trained(model) if not name.startswith("lm.")}
 
 
-def _groups(model: SequentialRecommender, lr: float, head_lr: float) -> list[dict]:
-    """LoRA at ``lr``, heads and item vectors at ``head_lr``; the few scalars, which must travel far, ten times that."""
-    named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
-    lora = [p for name, p in named if name.startswith("lm.")]
+def _head_groups(model: SequentialRecommender, lr: float) -> list[dict]:
+    """Heads and item vectors at ``lr``; the few scalars, which must travel far, ten times that."""
+    named = [(name, p) for name, p in _trained(model) if not name.startswith("lm.")]
     fast = [p for name, p in named if name in SCALARS]
-    rest = [p for name, p in named if not name.startswith("lm.") and name not in SCALARS]
-    groups = [{"params": rest, "lr": head_lr}, {"params": fast, "lr": 10 * head_lr, "weight_decay": 0.0}]
-    return [{"params": lora, "lr": lr}, *groups] if lr else groups
+    rest = [p for name, p in named if name not in SCALARS]
+    return [{"params": rest}, {"params": fast, "lr": 10 * lr, "weight_decay": 0.0}]
