@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from seqllm.recommender import Recommender
 
 
+DECIMALS = 4  # of scores, in units of the training softmax
+
+
 @dataclasses.dataclass(frozen=True)
 class Shown:
     """The answer to one question: item rows, best first, their scores and the reasons of each."""
@@ -62,6 +65,7 @@ def answer(
     for b, prior in past.items():
         change = vectors[b, -1] * (prior - index.vectors[:, -1])
         rows[b], scores[b] = _every_item(index.vectors, vectors[b], sparse[b], change, masks[b], depth)
+    rows, scores = _settled(rows, scores)
     if again:
         rows, scores = _second_look(recommender, questions, asked, past, rows, scores)
     answers = []
@@ -118,6 +122,14 @@ def sample_queries(recommender: Recommender, count: int = SAMPLES, seed: int = 0
     return np.concatenate([directions(recommender, ranker.ask(batch), recommender.mix)[0] for batch in batches])
 
 
+def _settled(rows: list[np.ndarray], scores: list[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Scores to DECIMALS, equal ones in the order of the catalogue: items with the same vectors would else stand in
+    the order of rounding errors, which change with the batch."""
+    scores = [np.round(values, DECIMALS) for values in scores]
+    orders = [np.lexsort((found, -values)) for found, values in zip(rows, scores, strict=True)]
+    return [r[o] for r, o in zip(rows, orders, strict=True)], [v[o] for v, o in zip(scores, orders, strict=True)]
+
+
 def _every_item(
     items: np.ndarray, vector: np.ndarray, sparse: sp.csr_matrix, change: np.ndarray, mask: np.ndarray, k: int
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -158,6 +170,7 @@ def _second_look(
         values = mixed + recommender.reranker(looked).cpu().numpy()
     for b, found in enumerate(rows):
         n = min(width, len(found))
+        values[b, :n] = np.round(values[b, :n], DECIMALS)
         order = np.lexsort((columns[b, :n], -values[b, :n]))
         rest = scores[b][n:]
         if n and len(rest):
@@ -170,26 +183,28 @@ def _second_look(
 
 def _parts(recommender: Recommender, asked: Asked, columns: np.ndarray) -> dict[str, torch.Tensor]:
     """Parts of the score of some items, (B, K) each, from the index's vectors."""
-    model, index = recommender.ranker.model, recommender.index
-    scale_t, scale_u = model.scales()
-    labels, told = len(recommender.vocabulary), torch.from_numpy(asked.told).to(model.device)
-    vectors = torch.from_numpy(index.vectors[columns]).to(model.device)
-    sizes = [asked.title.shape[1], asked.id.shape[1], asked.fit.shape[1], asked.told.shape[1], 1]
-    title, own, fit, peers, prior = vectors.split(sizes, dim=2)
-    found = {
-        name: torch.einsum("bkd,bd->bk", part, wanted)
-        for name, part, wanted in (
-            ("title", title, scale_t * asked.title),
-            ("id", own, scale_u * asked.id),
-            ("fit", fit, asked.fit),
-            ("peers", peers[..., :labels], told[:, :labels]),
-            ("occasion", peers[..., labels:], told[:, labels:]),
-        )
+    model, vectors = recommender.ranker.model, recommender.index.vectors
+    scale_t, scale_u = (s.item() for s in model.scales())
+    labels = len(recommender.vocabulary)
+    sought = {
+        "title": scale_t * asked.title.cpu().numpy(),
+        "id": scale_u * asked.id.cpu().numpy(),
+        "fit": asked.fit.cpu().numpy(),
+        "peers": asked.told[:, :labels],
+        "occasion": asked.told[:, labels:],
+        "prior": np.ones((len(columns), 1), np.float32),
     }
+    # Each part's direction in a column of its own: one product an answer, of rows that stay in the processor's cache.
+    wanted, begin = np.zeros((len(columns), vectors.shape[1], len(sought)), np.float32), 0
+    for k, direction in enumerate(sought.values()):
+        wanted[:, begin : begin + direction.shape[1], k] = direction
+        begin += direction.shape[1]
+    values = torch.from_numpy(np.stack([vectors[rows] @ wanted[b] for b, rows in enumerate(columns)]))
+    found = {name: values[..., k] for k, name in enumerate(sought)}
     b = np.arange(len(columns))[:, None]
     for name, matrix, scale in (("knn", asked.knn, scale_u), ("memory", asked.memory, scale_t)):
-        found[name] = torch.from_numpy(np.asarray(matrix[b, columns].todense(), np.float32)).to(model.device) * scale
-    return found | {"prior": prior.squeeze(2).clone()}
+        found[name] = torch.from_numpy(np.asarray(matrix[b, columns].todense(), np.float32)) * scale
+    return {name: value.to(model.device) for name, value in found.items()}
 
 
 def _diverse(vectors: np.ndarray, scores: np.ndarray, k: int, diversity: float) -> np.ndarray:
@@ -201,7 +216,7 @@ def _diverse(vectors: np.ndarray, scores: np.ndarray, k: int, diversity: float) 
     closest = np.zeros(len(scores), np.float32)
     left, picked = np.ones(len(scores), bool), []
     for _ in range(min(k, len(scores))):
-        gain = np.where(left, (1 - diversity) * value - diversity * closest, -np.inf)
+        gain = np.where(left, np.round((1 - diversity) * value - diversity * closest, DECIMALS), -np.inf)
         best = int(gain.argmax())
         picked.append(best)
         left[best] = False

@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
+import scipy.sparse as sp
 
 from fcn.types import one_line
 from seqllm.ranker import Asked, Mix, Question
@@ -45,18 +47,16 @@ def reasons_for(
     own, unit = 1 - mix.lam, max(mix.lam * scale_t, 1.0)
     titles = model.titles[rows].cpu().numpy()
     history = question.history[-RECENT:]
-    alike = np.zeros((len(rows), 0), np.float32)
-    together = np.zeros((len(rows), 0), np.float32)
-    if len(history):
-        alike = titles @ model.titles[history].cpu().numpy().T
-        age = np.arange(len(history))[::-1]
-        block = evidence.neighbours.similarity[history][:, rows].toarray()
-        together = (block * (model.sizes.decay**age)[:, None]).T
-    words = one_line(question.events[-1].query or "")
+    alike = titles @ model.titles[history].cpu().numpy().T
+    decay = model.sizes.decay ** np.arange(len(history))[::-1]
+    near = evidence.neighbours.similarity
+    together = np.array([_entries(near, past, rows) * d for past, d in zip(history, decay, strict=True)]).T
+    past = [short(title) for title in catalog.column("title").take(pa.array(history)).to_pylist()]
+    words = short(question.events[-1].query or "")
     match = titles @ asked.query[b].cpu().numpy()
-    searched = np.asarray(asked.memory[b][:, rows].todense()).ravel()
+    searched = _entries(asked.memory, b, rows)
     peers = _peers(recommender, question, rows, asked.told[b])
-    wanted = _wanted(recommender, rows, history, asked.fit[b].cpu().numpy())
+    wanted = _wanted(recommender, rows, history, asked.fit[b].cpu().numpy()) if own * mix.fit > 0 else []
     fallback = "in line with what you chose" if len(history) else "in line with what you told"
     if not (len(history) or question.stated or words or question.events[-1].occasion):
         fallback = NOTHING_KNOWN
@@ -64,16 +64,15 @@ def reasons_for(
     for k, row in enumerate(rows.tolist()):
         phrases = []
         if words and match[k] >= MATCH:
-            phrases.append((match[k] + 1, f"matches your search “{short(words)}”"))
+            phrases.append((match[k] + 1, f"matches your search “{words}”"))
         if len(history) and mix.lam > 0 and alike[k].max() >= LIKE:
-            phrases.append((alike[k].max(), f"like {short(catalog[int(history[alike[k].argmax()])].title)}"))
+            phrases.append((alike[k].max(), f"like {past[alike[k].argmax()]}"))
         if len(history) and own * mix.knn > 0 and together[k].any():
-            told = short(catalog[int(history[together[k].argmax()])].title)
             strength = own * mix.knn * scale_u * together[k].sum() / unit
-            phrases.append((strength, f"chosen by people who chose {told}"))
+            phrases.append((strength, f"chosen by people who chose {past[together[k].argmax()]}"))
         if words and own * mix.memory > 0 and searched[k] >= SEARCHED:
             strength = own * mix.memory * scale_t * searched[k] / unit
-            phrases.append((strength, f"often chosen after searches like “{short(words)}”"))
+            phrases.append((strength, f"often chosen after searches like “{words}”"))
         for weight, lift, phrase in peers[k]:
             if own * getattr(mix, weight) > 0:
                 phrases.append((own * getattr(mix, weight) * lift / unit, phrase))
@@ -84,6 +83,16 @@ def reasons_for(
             phrases.append((0.0, "popular now" if prior[row] > average else fallback))
         found.append(tuple(text for _, text in sorted(phrases, reverse=True)[:MOST]))
     return found
+
+
+def _entries(matrix: sp.csr_matrix, row: int, columns: np.ndarray) -> np.ndarray:
+    """One row of a sparse matrix with sorted indices, at some columns (k,)."""
+    begin, end = matrix.indptr[row : row + 2]
+    indices, values = matrix.indices[begin:end], matrix.data[begin:end]
+    if not len(indices):
+        return np.zeros(len(columns), np.float32)
+    at = np.minimum(np.searchsorted(indices, columns), len(indices) - 1)
+    return np.where(indices[at] == columns, values[at], 0.0)
 
 
 def short(text: str) -> str:
