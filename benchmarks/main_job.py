@@ -1,8 +1,7 @@
-"""The main job's figures from finished runs: python benchmarks/main_job.py
+"""The main job's figures from a finished demo: python benchmarks/main_job.py
 
-Reads runs/demo/metrics.json (make demo), runs/rtr/evaluation.json and runs/amazon/evaluation.json (train_llm.py on the
-folders that datasets/*/prepare.py write) as far as they are there; what benchmarks/results/main_job.json holds of a run
-that is missing stays. Writes that file and prints it as tables; `python benchmarks/readme.py` puts them into README.md.
+Reads runs/demo/metrics.json (make demo), writes benchmarks/results/main_job.json and prints it as tables;
+`python benchmarks/readme.py` puts them into README.md. Real data have benchmarks of their own.
 """
 
 from __future__ import annotations
@@ -14,10 +13,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.report import ROOT, seeds_of, write_report  # noqa: E402
+from benchmarks.report import write_report  # noqa: E402
 from reports.measure import FCN, OPPONENTS, SEQLLM, floors  # noqa: E402
-
-REAL = {"rtr": "RentTheRunway, next rental", "amazon": "Amazon clothing, next purchase"}
 
 
 def row(part: dict, names: tuple[str, ...]) -> dict[str, list[float]]:
@@ -35,50 +32,25 @@ def recommender(report: dict) -> dict[str, dict]:
     return methods
 
 
-def collect(runs: Path) -> tuple[dict, dict, list[str]]:
-    """results, floor and notes of the runs found in ``runs``."""
-    results, floor, notes = {}, {}, []
-    demo = runs / "demo" / "metrics.json"
-    if demo.exists():
-        metrics = json.loads(demo.read_text(encoding="utf-8"))
-        fcn = metrics["fcn"]
-        methods = {"dresswell": fcn, "prior": fcn["prior"], "oracle": fcn["oracle"]}
-        results["sample (made data), outfits"] = {name: row(part, FCN) for name, part in methods.items()}
-        results["sample (made data), next choice"] = recommender(metrics["seqllm"])
-        floor = {claim: round(value, 4) for claim, _, value in floors(metrics)}
-        notes.append(f"sample: seed {metrics['seed']}, {metrics['seconds']['total']:.0f} s for data, both trainings "
-                     "and the report; the oracle knows every rule and every hidden taste")  # fmt: skip
-    for name, title in REAL.items():
-        path = runs / name / "evaluation.json"
-        if not path.exists():
-            continue
-        report = json.loads(path.read_text(encoding="utf-8"))
-        results[title] = recommender(report)
-        training = report.get("training", {})
-        trained = f"; trained in {training['seconds'] / 60:.0f} min" if "seconds" in training else ""
-        notes.append(f"{title}: {report['items']:,} items, {report['events']:,} test events of "
-                     f"{report['people']:,} people, full ranking{trained}")  # fmt: skip
-    return results, floor, notes
-
-
-def kept(written: dict, results: dict) -> tuple[dict, list[str]]:
-    """Rows and notes of data sets in an earlier report that ``results`` has not."""
-    rows = {name: methods for name, methods in seeds_of(written).items() if name not in results}
-    return rows, [note for note in written["notes"] if note.partition(":")[0] in rows]
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the runs (default %(default)s)")
-    results, floor, notes = collect(parser.parse_args().runs)
-    if not results:
-        print("no finished run found; make demo makes one", file=sys.stderr)
+    parser.add_argument("--demo", type=Path, default=Path("runs/demo"), help="folder of the demo (default %(default)s)")
+    path = parser.parse_args().demo / "metrics.json"
+    if not path.exists():
+        print(f"{path} is missing; make demo makes it", file=sys.stderr)
         return 2
-    before = ROOT / "benchmarks" / "results" / "main_job.json"
-    if before.exists():
-        rows, old_notes = kept(json.loads(before.read_text(encoding="utf-8")), results)
-        results, notes = results | rows, notes + old_notes
-    write_report("main_job", "python benchmarks/main_job.py", results, floor, notes)
+    metrics = json.loads(path.read_text(encoding="utf-8"))
+    fcn = metrics["fcn"]
+    methods = {"dresswell": fcn, "prior": fcn["prior"], "oracle": fcn["oracle"]}
+    results = {
+        "sample (made data), outfits": {name: row(part, FCN) for name, part in methods.items()},
+        "sample (made data), next choice": recommender(metrics["seqllm"]),
+    }
+    floor = {claim: round(value, 4) for claim, _, value in floors(metrics)}
+    seconds = metrics["seconds"]["total"]
+    note = f"sample: seed {metrics['seed']}, {seconds:.0f} s for data, both trainings and the report"
+    note += "; the oracle knows every rule and every hidden taste"
+    write_report("main_job", "python benchmarks/main_job.py", results, floor, [note])
     return 0
 
 

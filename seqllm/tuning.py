@@ -17,8 +17,8 @@ from seqllm.rerank import Reranker, features, pool_of
 GRID = (0.0, 0.25, 0.5, 0.71, 1.0, 1.41, 2.0, 3.0, 5.0, 8.0)
 LEADERS = 100  # a mix is searched among the items that are among so many best by any one part
 QUESTIONS = 30_000  # a random choice of so many validation questions is used
-HELD = 5  # every HELD-th question judges the reranker, the others train it
-JUDGES = 100  # fewer judges would take luck for help
+FOLDS = 5  # each fifth of the questions judges a reranker trained on the others
+JUDGES = 100  # fewer judges a fold would take luck for help
 SURE = 2.0  # standard errors by which it must rank better
 
 
@@ -134,9 +134,10 @@ def fit_reranker(
 ) -> tuple[Reranker | None, dict]:
     """Train the second look on these questions' pools; None where it does not rank unseen ones better or few tell.
 
-    Every HELD-th question tells when to stop and whether it helps; then it is trained anew on all of them, as long.
+    The first fifth tells when to stop, each fifth whether one trained on the others helps; then it is trained anew on
+    all of them, as long.
     """
-    inputs, mixed, place, held = [], [], [], []
+    inputs, mixed, place, folds = [], [], [], []
     for batch, asked in answered:
         sold = ranker.sold(asked)
         parts = ranker.parts(asked, sold)
@@ -152,36 +153,41 @@ def fit_reranker(
         inputs.append(features(ranker, some, asked.take(kept.cpu().numpy()), rows, part, lately).cpu())
         mixed.append(values[kept].cpu())
         place.append(mine[kept].float().argmax(1).cpu())
-        held.append(torch.from_numpy(batch[kept.cpu().numpy()] % HELD == 0))
-    if sum(int(judges.sum()) for judges in held) < JUDGES:
+        folds.append(torch.from_numpy(batch[kept.cpu().numpy()] % FOLDS))
+    if sum(int((fold == 0).sum()) for fold in folds) < JUDGES:
         return None, {"ndcg@10_mix": None, "ndcg@10_reranked": None, "rerank_epochs": 0}
-    x, s, y, judge = torch.cat(inputs), torch.cat(mixed), torch.cat(place), torch.cat(held)
-    total = -(-len(questions) // HELD)
+    x, s, y, fold = torch.cat(inputs), torch.cat(mixed), torch.cat(place), torch.cat(folds)
 
-    def measure(net: Reranker | None) -> np.ndarray:
-        """NDCG@10 of each judge."""
+    def gains(net: Reranker, judge: torch.Tensor) -> np.ndarray:
+        """What it adds to the NDCG@10 of each judge."""
         with torch.no_grad():
-            values = s[judge] if net is None else s[judge] + net.eval()(x[judge])
-        mine = values.gather(1, y[judge][:, None])
-        rank = (values > mine).sum(1) + ((values == mine).sum(1) - 1) // 2
-        return per_query(rank.numpy(), (10,))["ndcg@10"]
+            return _ndcg(s[judge] + net.eval()(x[judge]), y[judge]) - _ndcg(s[judge], y[judge])
 
-    before = measure(None)
-    curve, gains, best = [], [], 0
-    for net in _epochs(x[~judge], s[~judge], y[~judge], epochs, seed):
-        gains.append(measure(net) - before)
-        curve.append(gains[-1].mean())
-        if curve[-1] > curve[best]:
-            best = len(curve) - 1
+    curve, found = [], []
+    for net in _epochs(x[fold != 0], s[fold != 0], y[fold != 0], epochs, seed):
+        found.append(gains(net, fold == 0))
+        curve.append(found[-1].mean())
+        best = int(np.argmax(curve))
         if len(curve) - 1 - best >= patience:
             break
-    sums = before.sum(), (before + gains[best]).sum()
-    report = dict(zip(("ndcg@10_mix", "ndcg@10_reranked"), (float(s) / total for s in sums), strict=True))
+    judged = [found[best]]
+    for k in range(1, FOLDS):
+        *_, net = _epochs(x[fold != k], s[fold != k], y[fold != k], best + 1, seed)
+        judged.append(gains(net, fold == k))
+    gain, before = np.concatenate(judged), float(_ndcg(s, y).sum())
+    report = {"ndcg@10_mix": before / len(questions), "ndcg@10_reranked": (before + float(gain.sum())) / len(questions)}
     report["rerank_epochs"] = best + 1
-    if curve[best] <= SURE * gains[best].std() / math.sqrt(len(before)):
+    if gain.mean() <= SURE * gain.std() / math.sqrt(len(gain)):
         return None, report
     *_, final = _epochs(x, s, y, best + 1, seed)
     return final.eval(), report
+
+
+def _ndcg(scores: torch.Tensor, column: torch.Tensor) -> np.ndarray:
+    """NDCG@10 of each row (Q, K) with its target in ``column`` (Q,)."""
+    mine = scores.gather(1, column[:, None])
+    rank = (scores > mine).sum(1) + ((scores == mine).sum(1) - 1) // 2
+    return per_query(rank.numpy(), (10,))["ndcg@10"]
 
 
 def _epochs(x: torch.Tensor, s: torch.Tensor, y: torch.Tensor, epochs: int, seed: int, size: int = 64):
