@@ -65,7 +65,7 @@ class InvertedLists:
         weights = _shares(self._lengths(queries))
         self._least, self._largest = weights.min(0) - UNLIKE, weights.max(0) + UNLIKE
         self.width = -(-d // SUB) * SUB
-        cells = max(1, int(CELLS * np.sqrt(n)))
+        cells = max(1, min(int(CELLS * np.sqrt(n)), n // 16))
         rows = np.sort(rng.choice(n, min(n, TRAIN_PER_CELL * cells), replace=False))
         sample = self._scaled(vectors[rows])
         means = faiss.Kmeans(
@@ -112,8 +112,8 @@ class InvertedLists:
             return None
         count = len(self) if allowed is None else int(np.count_nonzero(allowed))
         narrow = count < MOST * len(self)
-        # What is hidden may be just the best ones: then those that are left stand farther behind.
-        depth = self._depth(max(k, DEPTHS[1]), 2) if narrow else self._depth(k + min(len(self) - count, 50))
+        # What is hidden may be just the best ones: those that are left then stand farther behind, and apart.
+        depth = self._depth(max(k, DEPTHS[1]), 2) if narrow else self._depth(k + 3 * min(len(self) - count, 50))
         return None if depth is None else self._read(query, depth, allowed, narrow)
 
     def _depth(self, k: int, times: int = 1) -> Depth | None:
@@ -156,17 +156,17 @@ class InvertedLists:
     ) -> tuple[dict[int, Depth], dict[int, float]]:
         depths, recall = {}, {}
         deepest = min(DEPTHS[-1], len(vectors))
-        best_chosen, best_measured = (top_rows(vectors, queries, deepest) for queries in (choose, measure))
-        before = self._read_before(choose, best_chosen)
+        (best, chosen), (_, measured) = (top_rows(vectors, queries, deepest) for queries in (choose, measure))
+        before = self._read_before(choose, best)
         for k in [k for k in DEPTHS if k < len(vectors)]:
             # Most of what may be missed stands in lists that are not read: reading costs more than candidates do.
             share = float(np.quantile(before[:, :k], 1 - 0.8 * (1 - TARGET))) + 1e-9
             share = max([share, *(depth.share for depth in depths.values())])
             depth = Depth(min(1.0, share), 2 * k)
-            while self._found(choose, best_chosen[:, :k], depth) < TARGET and depth.candidates < len(vectors):
+            while self._found(vectors, choose, chosen[:, k - 1], k, depth) < TARGET and depth.candidates < len(vectors):
                 depth = Depth(depth.share, min(len(vectors), depth.candidates * 5 // 4))
             depths[k] = depth
-            recall[k] = self._found(measure, best_measured[:, :k], depth)
+            recall[k] = self._found(vectors, measure, measured[:, k - 1], k, depth)
         return depths, recall
 
     def _read_before(self, queries: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -177,8 +177,12 @@ class InvertedLists:
         np.put_along_axis(ahead, order, read - self.sizes[order], axis=1)
         return np.take_along_axis(ahead, self.cell[rows].astype(np.int64), axis=1) / len(self)
 
-    def _found(self, queries: np.ndarray, best: np.ndarray, depth: Depth) -> float:
-        hits = [np.isin(row, self._read(query, depth)).mean() for query, row in zip(queries, best, strict=True)]
+    def _found(self, vectors: np.ndarray, queries: np.ndarray, least: np.ndarray, k: int, depth: Depth) -> float:
+        """Mean share of the k best among the candidates; ``least`` (S,) is the k-th best score, as equals are equal."""
+        hits = []
+        for query, score in zip(queries, least, strict=True):
+            values = vectors[self._read(query, depth)] @ query
+            hits.append(min(1.0, np.count_nonzero(values >= score - 1e-5 * max(1.0, abs(score))) / k))
         return float(np.mean(hits))
 
     def _lengths(self, queries: np.ndarray) -> np.ndarray:
@@ -200,6 +204,7 @@ def _shares(lengths: np.ndarray) -> np.ndarray:
     return lengths / np.maximum(lengths.sum(1, keepdims=True), 1e-12)
 
 
-def top_rows(vectors: np.ndarray, queries: np.ndarray, k: int) -> np.ndarray:
-    """Rows of the k largest inner products of each query, largest first, by looking at all: int64 (S, k)."""
-    return faiss.knn(np.ascontiguousarray(queries, np.float32), vectors, k, metric=faiss.METRIC_INNER_PRODUCT)[1]
+def top_rows(vectors: np.ndarray, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """The k largest inner products of each query by looking at all, largest first: rows int64 (S, k), scores (S, k)."""
+    scores, rows = faiss.knn(np.ascontiguousarray(queries, np.float32), vectors, k, metric=faiss.METRIC_INNER_PRODUCT)
+    return rows, scores

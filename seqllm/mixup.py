@@ -83,7 +83,7 @@ class MixupIndex:
         if self.lists is None:
             found = self._every(queries, neighbours, k, allowed)
         else:
-            found = [self._some(queries[b], neighbours[b], k, mask) for b, mask in enumerate(allowed)]
+            found = [self._some(queries[b], *_row(neighbours, b), k, mask) for b, mask in enumerate(allowed)]
         return [rows for rows, _ in found], [scores for _, scores in found]
 
     def _every(self, queries, neighbours, k, allowed) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -92,35 +92,39 @@ class MixupIndex:
         for begin in range(0, len(queries), size):
             scores = (torch.from_numpy(queries[begin : begin + size]) @ items.T).numpy()
             for b, value in enumerate(scores, begin):
-                near = neighbours[b]
-                value[near.indices] += near.data
+                near, extra = _row(neighbours, b)
+                value[near] += extra
                 value[~allowed[b]] = -np.inf
                 n = min(k, int(np.count_nonzero(allowed[b])))
                 least = np.partition(value, len(value) - n)[len(value) - n] if n else np.inf
                 found.append(_best(np.flatnonzero(value >= least), value[value >= least], n))
         return found
 
-    def _some(self, query, near, k, allowed) -> tuple[np.ndarray, np.ndarray]:
+    def _some(self, query, near, extra, k, allowed) -> tuple[np.ndarray, np.ndarray]:
         """Score the candidates of the lists and what has a sparse score; of few allowed items all."""
         count = int(np.count_nonzero(allowed))
         n, rows = min(k, count), None
         if count > FEW:
             rows = self.lists.candidates(query, n, None if count == len(allowed) else allowed)
         if rows is not None:
-            rows = np.union1d(rows, near.indices[allowed[near.indices]])
+            rows = np.union1d(rows, near[allowed[near]])
         if rows is None or len(rows) < n:
             rows = np.flatnonzero(allowed)
         value = self._scores(query, rows)
-        extra = np.searchsorted(rows, near.indices)
-        extra[extra == len(rows)] = 0
-        there = rows[extra] == near.indices if len(rows) else np.zeros(len(extra), bool)
-        value[extra[there]] += near.data[there]
+        there = near[allowed[near]]  # each of them is among the sorted rows
+        value[np.searchsorted(rows, there)] += extra[allowed[near]]
         return _best(rows, value, n)
 
     def _scores(self, query: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Inner products with some rows, gathered a chunk at a time."""
         chunks = [self.vectors[rows[begin : begin + 8192]] @ query for begin in range(0, len(rows), 8192)]
         return np.concatenate(chunks) if chunks else np.zeros(0, np.float32)
+
+
+def _row(matrix: sp.csr_matrix, b: int) -> tuple[np.ndarray, np.ndarray]:
+    """Columns and values of a row; slicing the matrix would take longer than scoring a small catalogue."""
+    inside = slice(matrix.indptr[b], matrix.indptr[b + 1])
+    return matrix.indices[inside], matrix.data[inside]
 
 
 def _best(rows: np.ndarray, value: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
