@@ -99,7 +99,7 @@ def directions(recommender: Recommender, asked: Asked, mix: Mix) -> tuple[np.nda
         own * mix.id * scale_u * asked.id.cpu().numpy(),
         own * mix.fit * asked.fit.cpu().numpy(),
         own * np.repeat([mix.peers, mix.occasion], [labels, asked.told.shape[1] - labels]) * asked.told,
-        np.full((len(asked.told), 1), own * mix.prior),
+        np.tile([own * mix.new, own * mix.prior], (len(asked.told), 1)),
     ]
     sparse = asked.knn * (own * mix.knn * scale_u) + asked.memory * (own * mix.memory * scale_t)
     return np.hstack(vectors).astype(np.float32), sparse.tocsr()
@@ -192,6 +192,7 @@ def _parts(recommender: Recommender, asked: Asked, columns: np.ndarray) -> dict[
         "fit": asked.fit.cpu().numpy(),
         "peers": asked.told[:, :labels],
         "occasion": asked.told[:, labels:],
+        "new": np.ones((len(columns), 1), np.float32),
         "prior": np.ones((len(columns), 1), np.float32),
     }
     # Each part's direction in a column of its own: one product an answer, of rows that stay in the processor's cache.

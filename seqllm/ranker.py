@@ -2,10 +2,11 @@
 
     s(i) = lambda cos(t, title_i)
          + (1 - lambda) (w_id cos(u, id_i) + w_fit fit_i + w_prior prior_i
-                         + w_knn knn_i + w_peers peers_i + w_occasion occasion_i + w_memory memory_i)
+                         + w_knn knn_i + w_peers peers_i + w_occasion occasion_i + w_memory memory_i + w_new new_i)
 
 The parts beside cos(u, id) belong to the ID side: what is known of an item from who chose it, not from what it is.
-knn, peers, occasion and memory are counted (seqllm.evidence), the others trained. The weights are tuned on validation;
+knn, peers, occasion and memory are counted (seqllm.evidence), the others trained; new_i is 1 for an item that
+nobody chose in training, so that what has no past is not buried under what has. The weights are tuned on validation;
 the caller may turn lambda.
 """
 
@@ -25,7 +26,7 @@ from seqllm.model import SequentialRecommender
 from seqllm.profiles import ProfileInference
 from seqllm.prompts import Event, PromptBuilder
 
-PARTS = ("title", "id", "fit", "prior", "knn", "peers", "occasion", "memory")
+PARTS = ("title", "id", "fit", "prior", "knn", "peers", "occasion", "memory", "new")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Mix:
     peers: float = 0.0
     occasion: float = 0.0
     memory: float = 0.0
+    new: float = 0.0
 
     def __call__(self, parts: dict[str, torch.Tensor]) -> torch.Tensor:
         """Parts (B, N) each, or (B, K) of some items -> scores of the same shape."""
@@ -172,6 +174,7 @@ class Ranker:
             "peers": counted["peers"],
             "occasion": counted["occasion"],
             "memory": counted["memory"] * scale_t,
+            "new": (~model.warm).float().expand(len(asked.told), -1),
         }
 
     def time_of(self, question: Question) -> int:

@@ -196,7 +196,8 @@ class Recommender:
             model, evidence = self.ranker.model, self.ranker.evidence
             with torch.no_grad():
                 ids = model.item_vectors().cpu().numpy()
-            fit = np.hstack([model.fit.cpu().numpy(), evidence.peers.lift()])
+            new = ~model.warm.cpu().numpy()[:, None]
+            fit = np.hstack([model.fit.cpu().numpy(), evidence.peers.lift(), new]).astype(np.float32)
             queries = sample_queries(self) if len(self.catalog) > mixup.EXACT else None
             self._index = MixupIndex(model.titles.cpu().numpy(), ids, fit, self.prior(evidence.now), queries)
         return self._index

@@ -58,7 +58,7 @@ def tune_mix(
     }
     absent, lost = ~joined.pop("there"), len(questions)
     weights = {"title": 1.0, "id": 1.0, "fit": 1.0, "prior": 1.0, "knn": 0.0}
-    weights |= {"peers": 0.0, "occasion": 0.0, "memory": 0.0}
+    weights |= {"peers": 0.0, "occasion": 0.0, "memory": 0.0, "new": 0.0}
 
     def value_of(scores: torch.Tensor) -> float:
         scores = scores.masked_fill(absent, float("-inf"))
@@ -70,7 +70,7 @@ def tune_mix(
 
     if not len(absent):
         return as_mix(weights), 0
-    order = ("knn", "peers", "occasion", "memory", "prior", "id", "fit", "title")
+    order = ("knn", "peers", "occasion", "memory", "new", "prior", "id", "fit", "title")
     telling = [name for name in order if joined[name].any()]
     best, steps = value_of(sum(w * joined[name] for name, w in weights.items())), 0
     for _ in range(3):
