@@ -114,7 +114,7 @@ class QueryMemory:
         vectors = _unit(np.asarray(vectors, np.float32))
         if not len(self):
             return sp.csr_matrix((len(vectors), self.n_items), dtype=np.float32)
-        # Every remembered search is compared, block by block: 40,000 in 3 ms, in half a ms each for 256 askers. Cells of
+        # Every remembered search is compared, block by block: 40,000 in 3 ms, half a ms each for 256 askers. Cells of
         # like searches (k-means), which look into some only, miss a third of the votes: short texts do not cluster.
         similar, which = faiss.knn(vectors, self.vectors, min(NEAREST, len(self)), metric=faiss.METRIC_INNER_PRODUCT)
         weight = np.clip((similar - FLOOR) / (1 - FLOOR), 0, 1) ** 2
