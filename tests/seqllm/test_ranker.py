@@ -12,15 +12,16 @@ from seqllm.tuning import as_mix, tune_mix
 
 
 @pytest.mark.parametrize(
-    "weights",
+    "weights",  # in the order of PARTS
     [
-        {"title": 1.0, "id": 2.0, "fit": 0.7, "prior": 0.5, "knn": 3.0, "peers": 0.4, "occasion": 2.0, "memory": 2.0, "new": 1.0},
-        {"title": 0.0, "id": 1.0, "fit": 2.0, "prior": 1.0, "knn": 0.0, "peers": 1.0, "occasion": 0.5, "memory": 0.0, "new": 0.5},
-        {"title": 3.0, "id": 0.0, "fit": 1.0, "prior": 2.0, "knn": 1.0, "peers": 0.0, "occasion": 1.0, "memory": 1.0, "new": 0.0},
-        {"title": 2.0, "id": 0.0, "fit": 0.0, "prior": 0.0, "knn": 0.0, "peers": 0.0, "occasion": 0.0, "memory": 0.0, "new": 0.0},
+        (1.0, 2.0, 0.7, 0.5, 3.0, 0.4, 2.0, 2.0, 1.0),
+        (0.0, 1.0, 2.0, 1.0, 0.0, 1.0, 0.5, 0.0, 0.5),
+        (3.0, 0.0, 1.0, 2.0, 1.0, 0.0, 1.0, 1.0, 0.0),
+        (2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
     ],
 )
 def test_lambda_and_weights_rank_as_the_free_weights_do(weights):
+    weights = dict(zip(PARTS, weights, strict=True))
     generator = torch.Generator().manual_seed(0)
     parts = {name: torch.randn(3, 50, generator=generator) for name in PARTS}
     free = sum(w * parts[name] for name, w in weights.items())
