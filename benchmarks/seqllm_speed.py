@@ -51,7 +51,7 @@ TITLE_TOKENS = 24  # of a title written by the language model: about the mean of
 def prepared(place: Path) -> Path:
     """The recommender to measure with, trained where it is not there yet on the events of some of the people."""
     out = place / "model"
-    if not out.exists():
+    if not (out / "artifact.json").exists():
         whole = DataFolder.open(made("amazon"), images="none")
         if not (place / "data").exists():
             events = whole.interactions.filter(pc.less(whole.interactions["user"], TRAINING_PEOPLE))
