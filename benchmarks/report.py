@@ -87,12 +87,18 @@ def table(report: Mapping) -> str:
 def compact(report: Mapping, keys: Sequence[str], columns: int = 4) -> str:
     """The results of a few metrics as Markdown: a row per method, a column per data set, so many in one table.
 
-    A cell holds the metrics in the order of `keys`, " / " between them, the first with its interval.
+    A cell holds the metrics in the order of `keys`, " / " between them, to four decimals, the first with its interval.
     """
     datasets, lines = list(report["results"]), []
     for begin in range(0, len(datasets), columns):
         shown = datasets[begin : begin + columns]
-        methods = dict.fromkeys(method for name in shown for method in report["results"][name])
+        methods: list[str] = []
+        for name in shown:  # each data set's methods in its order; one that others have not, behind the one before it
+            place = 0
+            for method in report["results"][name]:
+                if method not in methods:
+                    methods.insert(place, method)
+                place = methods.index(method) + 1
         lines += ["", f"| {' / '.join(keys)} | {' | '.join(shown)} |", "|---" * (len(shown) + 1) + "|"]
         for method in methods:
             rows = [report["results"][name].get(method, {}) for name in shown]
@@ -101,8 +107,11 @@ def compact(report: Mapping, keys: Sequence[str], columns: int = 4) -> str:
 
 
 def _cells(row: Mapping, keys: Sequence[str]) -> str:
-    there = [key for key in keys if key in row]
-    return " / ".join(f"{row[key]['mean']:.4g}" if at else _cell(row[key]) for at, key in enumerate(there))
+    shown = [f"{row[key]['mean']:.4f}" for key in keys if key in row]
+    first = row.get(keys[0])
+    if first is not None and first["ci95"] is not None:
+        shown[0] += f" ± {first['ci95'][1] - first['mean']:.2g}"
+    return " / ".join(shown)
 
 
 def _cell(value: Mapping) -> str:

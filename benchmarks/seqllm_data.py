@@ -158,10 +158,20 @@ class Task:
 
 
 class Store:
-    """Finished results of a data set, one (method, seed) each: arrays, and a JSON file that is written last."""
+    """Finished results of a data set, one (method, seed) each: arrays, and a JSON file that is written last. Beside
+    them what the data set is, so that `finished` need not open it."""
 
     def __init__(self, task: Task):
         self.place, self.task = PLACE / "results" / task.name, task
+        asked = task.queries("test")
+        about = {
+            "data": task.folder.fingerprint,
+            "items": task.n_items,
+            "choices": len(asked),
+            "people": len({query.user for query in asked}),
+            "cold": int(task.cold.sum()),
+        }
+        write_json(_about(task.name), about)
 
     def has(self, method: str, seed: int) -> bool:
         """Has the method finished on this very data?"""
@@ -181,10 +191,19 @@ class Store:
         shown = ", ".join(f"{name} {metrics[name]:.4f} ± {people[name]:.4f}" for name in people)
         print(f"{self.task.name}  {method}  seed {seed}  {shown}  {notes['options']}", flush=True)
 
-    def finished(self) -> list[dict]:
-        """Every result of this very data, as saved."""
-        told = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(self.place.glob("*.json"))]
-        return [row for row in told if row["data"] == self.task.folder.fingerprint]
-
     def _path(self, method: str, seed: int) -> Path:
         return self.place / f"{method.replace('/', '__')}-{seed}.json"
+
+
+def finished(name: str) -> tuple[dict, list[dict]]:
+    """What a data set is (its fingerprint "data"; "items"; test "choices" of "people", "cold" ones of items nobody
+    chose in training) and every result on this very data, by seed; ({}, []) where nothing was measured."""
+    if not _about(name).exists():
+        return {}, []
+    about = json.loads(_about(name).read_text(encoding="utf-8"))
+    told = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((PLACE / "results" / name).glob("*.json"))]
+    return about, sorted((row for row in told if row["data"] == about["data"]), key=lambda row: row["seed"])
+
+
+def _about(name: str) -> Path:
+    return PLACE / "results" / f"{name}.json"

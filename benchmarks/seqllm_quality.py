@@ -18,33 +18,33 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks import opponents, seqllm_variants  # noqa: E402
 from benchmarks.report import write_report  # noqa: E402
-from benchmarks.seqllm_data import NAMES, PLACE, RELEASES, Store, Task, made  # noqa: E402
+from benchmarks.seqllm_data import NAMES, RELEASES, Task, finished, made  # noqa: E402
 from fcn.folder import DataFolder  # noqa: E402
 
 NAME = "seqllm_quality"
 EVERY = (*NAMES, *(f"{name}-time" for name in NAMES))
 
 
-def collected(task: Task) -> tuple[dict[str, dict[str, list[float]]], list[str]]:
-    """method -> metric -> one value a seed of what is finished, opponents first; notes."""
-    rows = sorted(Store(task).finished(), key=lambda row: row["seed"])
+def collected(name: str) -> tuple[dict[str, dict[str, list[float]]], list[str]]:
+    """Of a data set: method -> metric -> one value a seed of what is finished, opponents first; notes."""
+    about, rows = finished(name)
     by_method: dict[str, list[dict]] = {}
     for row in rows:
         by_method.setdefault(row["method"], []).append(row)
-    order = [*opponents.READS, *sorted(name for name in by_method if name not in opponents.READS)]
-    by_method = {name: by_method[name] for name in order if name in by_method}
+    order = [*opponents.READS, *sorted(method for method in by_method if method not in opponents.READS)]
+    by_method = {method: by_method[method] for method in order if method in by_method}
     results = {
-        name: {metric: [row["metrics"][metric] for row in found] for metric in found[0]["metrics"]}
-        for name, found in by_method.items()
+        method: {metric: [row["metrics"][metric] for row in found] for metric in found[0]["metrics"]}
+        for method, found in by_method.items()
     }
-    asked = task.queries("test")
-    notes = [f"{task.name}: {task.n_items:,} items, {len(asked):,} test choices of "
-             f"{len({query.user for query in asked}):,} people, {int(task.cold.sum()):,} of items never chosen in "
-             "training"]  # fmt: skip
-    for name, (first, *_) in by_method.items():
+    if not results:
+        return {}, []
+    notes = [f"{name}: {about['items']:,} items, {about['choices']:,} test choices of {about['people']:,} people, "
+             f"{about['cold']:,} of them of items never chosen in training"]  # fmt: skip
+    for method, (first, *_) in by_method.items():
         half = first["people"]["ndcg@10"]
         searched = f", the best of {len(first['search'])}" if len(first.get("search", [])) > 1 else ""
-        notes.append(f"options: {task.name}, {name}: {first['options']}{searched}; ndcg@10 ± {half:.2g} over people")
+        notes.append(f"options: {name}, {method}: {first['options']}{searched}; ndcg@10 ± {half:.2g} over people")
     return results, notes
 
 
@@ -58,15 +58,13 @@ def main() -> int:
     options = parser.parse_args()
     results, notes = {}, []
     for name in EVERY:
-        measuring = name in options.data and not options.collect
-        if not measuring and not (PLACE / "results" / name).exists():
-            continue
-        task = Task(name, DataFolder.open(made(name, options.releases)))
-        if measuring:
+        if name in options.data and not options.collect:
+            task = Task(name, DataFolder.open(made(name, options.releases)))
             opponents.run(task, options.seeds, options.only)
             if options.only is None or "dresswell" in options.only:
                 seqllm_variants.run(task, options.seeds)
-        results[name], told = collected(task)
+        found, told = collected(name)
+        results |= {name: found} if found else {}
         notes += told
     write_report(NAME, "python benchmarks/seqllm_quality.py", results, notes=notes)
     return 0

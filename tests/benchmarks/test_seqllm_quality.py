@@ -83,15 +83,15 @@ def test_interval_counts_people_not_answers(task, monkeypatch):
 
 def test_every_opponent_is_measured_once(task, capsys, monkeypatch):
     opponents.run(task, [0, 1])
-    finished = Store(task).finished()
     seeds = {}
-    for row in finished:
+    for row in seqllm_data.finished("world")[1]:
         seeds.setdefault(row["method"], []).append(row["seed"])
     assert set(seeds) == set(opponents.methods_of(task)) == set(opponents.READS) - {"sasrec/full-softmax"}
     assert all(sorted(found) == ([0, 1] if name in ("sasrec", "gru4rec") else [0]) for name, found in seeds.items())
-    results, notes = collected(task)
+    results, notes = collected("world")
     assert len(results["sasrec"]["ndcg@10"]) == 2 and len(results["ease"]["ndcg@10"]) == 1
     assert results["itemknn"]["ndcg@10"][0] > results["popularity"]["ndcg@10"][0]  # the chain is in who chose what
+    assert notes[0] == "world: 24 items, 40 test choices of 40 people, 1 of them of items never chosen in training"
     assert any(note.startswith("options: world, itemknn: {'decay'") and "the best of 4" in note for note in notes)
     monkeypatch.setattr(task, "measured", lambda scores: pytest.fail("measured again"))
     opponents.run(task, [0, 1])
@@ -100,10 +100,10 @@ def test_every_opponent_is_measured_once(task, capsys, monkeypatch):
 def test_results_of_other_data_do_not_count(task):
     store = Store(task)
     store.save("popularity", 0, {"ranks": np.zeros(40, np.int32), "top": np.zeros((40, 10), np.int32)}, {"options": {}})
-    assert store.has("popularity", 0) and len(store.finished()) == 1
+    assert store.has("popularity", 0) and len(seqllm_data.finished("world")[1]) == 1
     path = store.place / "popularity-0.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"data": "another"}))
-    assert not store.has("popularity", 0) and store.finished() == []
+    assert not store.has("popularity", 0) and seqllm_data.finished("world")[1] == []
 
 
 def test_who_has_no_past_is_asked_of_those_who_can_tell(tmp_path):
@@ -135,12 +135,12 @@ def test_variants_of_the_product_agree_with_its_evaluation(task, trained):
 
 def test_compact_table():
     row = {"ndcg@10": metric([0.1, 0.3]), "recall@10": metric([0.5, 0.5]), "mrr": metric([0.0])}
-    report = {"results": {"a": {"x": row}, "b": {"x": row, "y": {"recall@10": metric([0.25])}}}}
+    report = {"results": {"a": {"x": row}, "b": {"y": {"recall@10": metric([0.25])}, "x": row}}}
     lines = compact(report, ("ndcg@10", "recall@10"), columns=2).splitlines()
     assert lines[1:] == [
         "| ndcg@10 / recall@10 | a | b |",
         "|---|---|---|",
-        "| x | 0.2 ± 1.3 / 0.5 | 0.2 ± 1.3 / 0.5 |",
-        "| y |  | 0.25 |",
+        "| y |  | 0.2500 |",
+        "| x | 0.2000 ± 1.3 / 0.5000 | 0.2000 ± 1.3 / 0.5000 |",
     ]
     assert compact(report, ("mrr",), columns=1).count("| mrr | ") == 2
