@@ -1,4 +1,4 @@
-"""What the catalogue says of an item in fields: category and attribute values as columns of zeros and ones."""
+"""What the catalogue says of an item in fields: category and attribute values as columns of zeros and ones, its price."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from collections import Counter
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from fcn.catalog import Catalog
 
 MOST = 512
+PRICE_BINS = 8
 FEWEST = 5  # items that must share a value before it becomes a column
 
 
@@ -33,3 +35,24 @@ def fit_features(evidence: np.ndarray | None, n_labels: int, catalog: Catalog, n
 
 def _pairs(item) -> list[str]:
     return [f"category={item.category}", *(f"{name}={value}" for name, value in item.attributes.items())]
+
+
+def price_features(price: np.ndarray, edges: np.ndarray | None = None) -> tuple[Tensor, np.ndarray]:
+    """Where a price stands among the catalogue's, softly binned: (N, PRICE_BINS), rows of zeros without a price.
+
+    Args:
+        price: (N,) with NaN for none.
+        edges: from an earlier call, so that new items fall into the same bins.
+
+    Returns:
+        features, and the edges (PRICE_BINS,): quantiles of the log price.
+    """
+    log = np.log(np.maximum(price, 0.01))
+    found = np.isfinite(log)
+    if edges is None:
+        share = (np.arange(PRICE_BINS) + 0.5) / PRICE_BINS
+        edges = np.quantile(log[found], share) if found.any() else np.zeros(PRICE_BINS)
+    width = max(float(edges[-1] - edges[0]) / PRICE_BINS, 1e-3)
+    near = np.exp(-0.5 * ((np.where(found, log, 0.0)[:, None] - edges) / width) ** 2) + 1e-9
+    share = near / near.sum(1, keepdims=True) * found[:, None]
+    return torch.from_numpy(share.astype(np.float32)), edges

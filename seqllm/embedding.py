@@ -24,7 +24,7 @@ from fcn.encoders import TextEncoder
 from fcn.errors import DataError, Problem
 from fcn.ids import IdIndex
 from fcn.schema import ITEMS, SCHEMAS
-from seqllm.model import price_features
+from seqllm.attributes import price_features
 from seqllm.storage import KIND
 
 NEEDED = ("item_id", "title", "category", "slot")

@@ -11,8 +11,7 @@ import torch
 
 from fcn.catalog import Catalog
 from fcn.folder import DataFolder
-from seqllm.attributes import fit_features
-from seqllm.model import price_features
+from seqllm.attributes import fit_features, price_features
 from seqllm.profiles import posteriors
 from seqllm.sequences import SPLITS, EventLog
 

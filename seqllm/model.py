@@ -24,13 +24,12 @@ import functools
 import math
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch import Tensor, nn
 
-PRICE_BINS = 8
+from seqllm.attributes import PRICE_BINS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,27 +54,6 @@ class ModelConfig:
     decode: float = 0.0
     reads: bool = True
     trend_days: tuple[float | None, ...] = (14.0, 60.0, 365.0, None)
-
-
-def price_features(price: np.ndarray, edges: np.ndarray | None = None) -> tuple[Tensor, np.ndarray]:
-    """Where a price stands among the catalogue's, softly binned: (N, PRICE_BINS), rows of zeros without a price.
-
-    Args:
-        price: (N,) with NaN for none.
-        edges: from an earlier call, so that new items fall into the same bins.
-
-    Returns:
-        features, and the edges (PRICE_BINS,): quantiles of the log price.
-    """
-    log = np.log(np.maximum(price, 0.01))
-    found = np.isfinite(log)
-    if edges is None:
-        share = (np.arange(PRICE_BINS) + 0.5) / PRICE_BINS
-        edges = np.quantile(log[found], share) if found.any() else np.zeros(PRICE_BINS)
-    width = max(float(edges[-1] - edges[0]) / PRICE_BINS, 1e-3)
-    near = np.exp(-0.5 * ((np.where(found, log, 0.0)[:, None] - edges) / width) ** 2) + 1e-9
-    share = near / near.sum(1, keepdims=True) * found[:, None]
-    return torch.from_numpy(share.astype(np.float32)), edges
 
 
 def fast_bfloat16(device: torch.device) -> bool:
@@ -105,7 +83,7 @@ class SequentialRecommender(nn.Module):
     Args:
         lm: causal LM with LoRA adapters.
         titles: (N, title_dim) unit rows, frozen.
-        prices: (N, PRICE_BINS) of :func:`price_features`; zeros where nothing has a price.
+        prices: (N, PRICE_BINS) of :func:`seqllm.attributes.price_features`; zeros where nothing has a price.
         fit: (N, C + M): FCN's evidence that an item suits each label (ProfileInference.features; zeros without an
             FCN), then M columns of the item's own attributes (seqllm.attributes).
         warm: bool (N,), items that occur in training. The others have no ID part of their own: their ID vector is the

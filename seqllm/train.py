@@ -17,7 +17,7 @@ from fcn.errors import DataError, Problem
 from fcn.folder import DataFolder
 from fcn.training import describe_machine, fingerprint_of, first_alone, processes, set_seed
 from fcn.types import Profile
-from seqllm.attributes import attribute_names, fit_features
+from seqllm.attributes import attribute_names, fit_features, price_features
 from seqllm.base import build_base, load_base
 from seqllm.data import Collator, TrainingSet
 from seqllm.decoding import log_likelihood
@@ -25,7 +25,7 @@ from seqllm.evaluate import evaluate, questions_of
 from seqllm.evidence import Evidence
 from seqllm.learning import WRITTEN, Pace, learn
 from seqllm.metrics import ranking_metrics
-from seqllm.model import ModelConfig, SequentialRecommender, attach_lora, price_features
+from seqllm.model import ModelConfig, SequentialRecommender, attach_lora
 from seqllm.profiles import ProfileInference, posteriors
 from seqllm.prompts import PromptBuilder, phrases
 from seqllm.ranker import Mix, Ranker

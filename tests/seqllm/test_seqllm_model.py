@@ -5,9 +5,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from seqllm.attributes import PRICE_BINS, price_features
 from seqllm.base import load_base
 from seqllm.data import bag_attributes, pad, pool
-from seqllm.model import PRICE_BINS, ModelConfig, SequentialRecommender, attach_lora, price_features
+from seqllm.model import ModelConfig, SequentialRecommender, attach_lora
 from seqllm.prompts import Prompt
 
 N, D, S, OWN = 10, 6, 3, 2  # items, title size, special tokens, columns of items' own attributes
