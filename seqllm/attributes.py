@@ -1,4 +1,4 @@
-"""What the catalogue says of an item in fields: category and attribute values as columns of zeros and ones, its price."""
+"""What the catalogue says of an item in fields: category and attribute values as columns of zeros and ones; price."""
 
 from __future__ import annotations
 

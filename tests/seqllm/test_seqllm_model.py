@@ -144,6 +144,7 @@ def test_an_excluded_candidate_cannot_compete_but_a_repeated_choice_can_be_learn
 
 def test_every_trained_part_gets_a_gradient_and_the_base_none(model):
     model.train()
+    model.state_gate.data.fill_(0.5)  # closed it would let nothing through
     forward(model, [], [1, 3, 4]).backward()
     without = {n for n, p in model.named_parameters() if p.requires_grad and (p.grad is None or not p.grad.any())}
     # LoRA's A starts to move once B has; no query was asked and no trend shown.
