@@ -17,7 +17,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     # Listed by name: a wheel with a top-level `datasets` would overwrite Hugging Face's.
-    packages=["fcn", "seqllm"],
+    packages=["fcn", "seqllm", "fashionm3"],
     package_data={"fcn": ["report.css"]},
     python_requires=">=3.10",
     install_requires=[
@@ -37,6 +37,7 @@ setup(
         "numpy>=1.26",
         "safetensors>=0.5",
         "filelock>=3.12",
+        "requests>=2.31",
         "torchmetrics>=1.6",
         "networkx>=3.2",
         "tqdm>=4.66",

@@ -1,0 +1,143 @@
+"""How one piece differs from another, in the few words that hold for a catalogue and for a person's wish alike.
+
+    changes(shown, wanted)        {"longer", "color=navy", "cheaper"}
+    stated("is navy and longer")  {"longer", "color=navy"}, or None where a word is not understood
+
+A change is a comparison ("longer", "darker" ...) or "name=value" of what is new. Names are color, pattern, sleeves.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+
+import numpy as np
+
+from fcn.colour import SHADES, colour_of
+from fcn.types import Item
+
+# attribute -> values from low to high, with the word for more and the word for less
+_SCALES: dict[str, tuple[tuple[str, ...], str, str]] = {
+    "length": (("cropped crop", "hip", "mini", "knee knee-length", "midi calf", "ankle", "maxi full floor"),
+               "longer", "shorter"),
+    "fit": (("slim skinny fitted tight", "straight regular", "a-line relaxed", "loose oversized baggy"),
+            "looser", "tighter"),
+    "heel": (("flat low", "mid medium", "high"), "higher heel", "lower heel"),
+    "sleeves": (("sleeveless", "short cap", "half elbow", "three-quarter 3/4", "long full"),
+                "longer sleeves", "shorter sleeves"),
+}  # fmt: skip
+_NAMES = {
+    "color": ("color", "colour", "basecolour", "shade"),
+    "pattern": ("pattern",),
+    "length": ("length",),
+    "fit": ("fit",),
+    "heel": ("heel",),
+    "sleeves": ("sleeves", "sleeve", "sleevelength", "sleeve length", "sleeve_length"),
+}
+COMPARISONS = ("longer", "shorter", "looser", "tighter", "higher heel", "lower heel", "longer sleeves",
+               "shorter sleeves", "darker", "lighter", "cheaper")  # fmt: skip
+DARKER = 0.08  # the least difference of lightness, in CIELAB's L / 100, that counts as darker or lighter
+CHEAPER = 0.9  # the most of the price that counts as cheaper
+
+_PATTERNS = {
+    "plain": "plain solid",
+    "striped": "striped stripes stripe stripy stripey",
+    "floral": "floral flowers flower flowered flowery florals",
+    "dotted": "dotted dots polka-dot polka-dots polka-dotted spotted",
+    "checked": "checked checkered plaid gingham tartan checks",
+}
+_SLEEVES = {"sleeveless": "sleeveless", "short": "short-sleeved short-sleeve short-sleeves",
+            "long": "long-sleeved long-sleeve long-sleeves"}  # fmt: skip
+_LENGTHS = {"mini": "mini", "midi": "midi", "maxi": "maxi"}
+_COMPARED = {
+    "longer": "longer", "shorter": "shorter", "looser": "looser baggier", "tighter": "tighter", "darker": "darker",
+    "lighter": "lighter", "cheaper": "cheaper",
+}  # fmt: skip
+_SYNONYMS = {"gray": "grey", "golden": "gold", "off white": "off-white", "navy blue": "navy", "wine red": "burgundy",
+             "wine": "burgundy", "maroon": "burgundy"}  # fmt: skip
+# What is said about a piece without saying anything of it.
+_FILLERS = frozenset("is it it's its a an the has have with and more in color colored colour coloured of that this one "
+                     "but much i want are print prints pattern patterned be would like length all style styled "
+                     "bit little slightly also on shade tone hue as over".split())  # fmt: skip
+_PHRASES = (
+    (r"\b(no|without|doesn't have|does not have) (any )?sleeves?\b", "sleeveless"),
+    (r"\b(short|shorter|long|longer)[ -](sleeved|sleeves|sleeve)\b", r"\1-\2"),
+    (r"\bpolka dots?\b|\bpolka dotted\b", "polka-dot"),
+)
+
+
+_SLEEVE_WORDS = ("sleeved", "sleeves", "sleeve")
+
+
+def _table(words: Mapping[str, str], made: str) -> dict[str, str]:
+    return {word: made.format(value) for value, some in words.items() for word in some.split()}
+
+
+_WORDS = (
+    _table(_PATTERNS, "pattern={}")
+    | _table(_SLEEVES, "sleeves={}")
+    | _table(_LENGTHS, "length={}")
+    | _table(_COMPARED, "{}")
+    | {f"{more}-{word}": f"{more} sleeves" for more in ("longer", "shorter") for word in _SLEEVE_WORDS}
+)
+_NO_SHADES = ("ice", "stone", "ash", "ink", "blood", "pearl")  # of a print, more often than of a colour
+_SHADES = sorted(SHADES.keys() - set(_NO_SHADES), key=lambda name: (-len(name), name))
+_SHADE = re.compile(rf"(?<![\w-])({'|'.join(map(re.escape, _SHADES))})(?![\w-])")
+
+
+def same_colour(name: str) -> str:
+    """One word for a colour: "gray" and "grey" are the same, "wine red" and "burgundy" too."""
+    name = name.strip().lower()
+    return _SYNONYMS.get(name, name)
+
+
+def value_of(item: Item, name: str) -> str | None:
+    """The item's color, pattern, length, fit, heel or sleeves in lower case; None where the catalogue has none."""
+    for key, value in item.attributes.items():
+        if key.lower() in _NAMES[name]:
+            return same_colour(value) if name == "color" else value.strip().lower()
+    return None
+
+
+def _step(name: str, value: str | None) -> int | None:
+    steps = _SCALES[name][0]
+    return next((i for i, words in enumerate(steps) if value in words.split()), None) if value else None
+
+
+@lru_cache(maxsize=100_000)
+def _colour(text: str) -> np.ndarray:
+    return colour_of(text)
+
+
+def changes(shown: Item, wanted: Item) -> frozenset[str]:
+    """All changes that lead from the piece `shown` to `wanted`, as far as the catalogue knows."""
+    found = set()
+    for name in ("color", "pattern", "sleeves", "length"):
+        before, after = value_of(shown, name), value_of(wanted, name)
+        if after and before and after != before:
+            found.add(f"{name}={after}")
+    for name, (_, more, less) in _SCALES.items():
+        before, after = _step(name, value_of(shown, name)), _step(name, value_of(wanted, name))
+        if before is not None and after is not None and before != after:
+            found.add(more if after > before else less)
+    before, after = (_colour(item.text()) for item in (shown, wanted))
+    if before[3] and after[3] and abs(after[0] - before[0]) >= DARKER:
+        found.add("darker" if after[0] < before[0] else "lighter")
+    if shown.price and wanted.price is not None and wanted.price <= CHEAPER * shown.price:
+        found.add("cheaper")
+    return frozenset(found)
+
+
+def stated(text: str) -> frozenset[str] | None:
+    """The changes a person's words ask for; None where a word of theirs is not understood, or nothing is asked for."""
+    text = " ".join(text.lower().replace(",", " ").rstrip(" .!").split())
+    for pattern, by in _PHRASES:
+        text = re.sub(pattern, by, text)
+    found = {f"color={same_colour(match[1])}" for match in _SHADE.finditer(text)}
+    for word in _SHADE.sub(" ", text).split():
+        if word in _WORDS:
+            found.add(_WORDS[word])
+        elif word not in _FILLERS:
+            return None
+    return frozenset(found) or None
