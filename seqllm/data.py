@@ -17,6 +17,7 @@ from seqllm.trend import Trend
 
 HISTORY = 30  # items beyond the 30 newest weigh less than 0.7**30 = 2e-5 and are left out of the pooled history
 ATTRIBUTE_ROOM = 16
+SILENT = 0.15  # share of the occasions that training does not tell
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,10 @@ class TrainingSet(torch.utils.data.Dataset):
             rows = rows[train[rows]]
             if not len(rows):
                 continue
-            for prompt in builder.build(events_of(log, rows), room=builder.max_tokens - ATTRIBUTE_ROOM):
+            # Where every training choice states its occasion, somebody who states none must not be a stranger.
+            silent = rng.random(len(rows)) < SILENT
+            events = [replace(e, occasion=None) if s else e for e, s in zip(events_of(log, rows), silent, strict=True)]
+            for prompt in builder.build(events, room=builder.max_tokens - ATTRIBUTE_ROOM):
                 asked = rows[prompt.first : prompt.first + len(prompt.rec)]
                 if (kept := chosen[asked]).any():
                     prompt = replace(prompt, rec=prompt.rec[kept], ask=prompt.ask[kept])

@@ -1,5 +1,7 @@
 """Training batches: what is asked, what is known then, and that nothing held out is in them."""
 
+import dataclasses
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -7,7 +9,7 @@ import pytest
 
 from fcn import DataFolder, Profile
 from seqllm.base import build_tokenizer
-from seqllm.data import Collator, TrainingSet, pool
+from seqllm.data import SILENT, Collator, TrainingSet, pool
 from seqllm.model import ModelConfig
 from seqllm.prompts import PromptBuilder, phrases
 from seqllm.sequences import EventLog
@@ -40,6 +42,15 @@ def test_every_training_choice_is_asked_for_once_and_nothing_else(made):
     asked = np.concatenate([w.rows for batch in made.batches for w in batch])
     assert sorted(asked.tolist()) == made.log.in_split("train").tolist()
     assert made.batches.n_targets == len(asked)
+
+
+def test_some_occasions_are_not_told_though_all_are_known(made):
+    log = dataclasses.replace(made.log, occasion=np.zeros_like(made.log.occasion), occasions=["zanzibar"])
+    batches = TrainingSet(log, made.builder, 512)
+    texts = [made.builder.text(w.prompt) for batch in batches for w in batch]
+    told, asked = sum(text.count("zanzibar") for text in texts), sum(text.count("[REC]") for text in texts)
+    assert asked == batches.n_targets
+    assert SILENT / 2 < 1 - told / asked < 2 * SILENT
 
 
 def test_batches_keep_to_their_size(made):
