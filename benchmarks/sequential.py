@@ -30,10 +30,10 @@ class Sizes:
     layers: int = 1
     heads: int = 2
     length: int = 50
-    dropout: float = 0.2
+    dropout: float = 0.5
     negatives: int | None = 1024
     lr: float = 2e-3
-    epochs: int = 16
+    epochs: int = 30
     batch: int = 64
     patience: int = 3
 
