@@ -49,7 +49,7 @@ def test_some_occasions_are_not_told_though_all_are_known(made):
     batches = TrainingSet(log, made.builder, 512)
     texts = [made.builder.text(w.prompt) for batch in batches for w in batch]
     told, asked = sum(text.count("zanzibar") for text in texts), sum(text.count("[REC]") for text in texts)
-    assert asked == batches.n_targets
+    assert asked >= batches.n_targets
     assert SILENT / 2 < 1 - told / asked < 2 * SILENT
 
 
