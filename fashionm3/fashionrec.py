@@ -101,7 +101,7 @@ def _grouped(path: Path) -> Iterator[tuple[str, dict[str, bytes | int]]]:
                 base, _, ending = member.name.rpartition("/")[2].partition(".")
                 if ending not in MAX_BYTES:
                     continue
-                if base != name and parts:
+                if parts and (base != name or ending in parts):
                     yield name, parts
                     parts = {}
                 name = base

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from fashionm3.dialogues import Dialogue, write_dialogues
+from fashionm3.dialogues import Dialogue
 from fashionm3.fashionrec import find_shards, read_shard, read_side_table
 from fcn.errors import DataError, Problem
 from fcn.folder_writing import write_folder
 from fcn.garments import garment_of
 from fcn.images import looks_like_picture, resolve_inside
-from fcn.schema import DIALOGUES, SPLITS
+from fcn.schema import SPLITS
 from fcn.types import Item, Outfit, Profile, one_line
 
 # Categories of the release whose words alone would say nothing, or another slot.
@@ -75,8 +76,14 @@ def prepare_release(raw: Path, out: Path, skip_bad: bool = False) -> tuple[Count
     }
     profiles = {uid: Profile() for uid in people}
     images = raw if any(item.image for item in items.values()) else None
-    write_folder(out, info, items.values(), outfits or None, profiles or None, images_from=images)
-    counts = write_dialogues(out / DIALOGUES, _dialogues(shards, skip_bad, Counter()))
+    counts: Counter[tuple[str, str]] = Counter()
+
+    def counted() -> Iterator[dict]:
+        for dialogue in _dialogues(shards, skip_bad, Counter()):
+            counts[dialogue.task, dialogue.split] += 1
+            yield dialogue.to_json()
+
+    write_folder(out, info, items.values(), outfits or None, profiles or None, dialogues=counted(), images_from=images)
     told.update({"items": len(items), "outfits": len(outfits), "people": len(people)})
     told.update({f"samples left out: {reason}": number for reason, number in rejected.items()})
     return counts, told
@@ -84,11 +91,18 @@ def prepare_release(raw: Path, out: Path, skip_bad: bool = False) -> tuple[Count
 
 def _dialogues(shards: list[tuple[str, str, Path]], skip_bad: bool, rejected: Counter[str]) -> Iterator[Dialogue]:
     """The release's dialogues. Its keys are numbers within a task and split: both come before them."""
+    seen: set[str] = set()
     for task, split, path in shards:
-        for sample in read_shard(path, task, split, skip_bad, rejected):
-            one = sample.dialogue
-            yield Dialogue(f"{task}/{split}/{one.key}", task, split, one.turns, one.partial_outfit, one.target_items,
-                           one.uid, one.history, one.changeable_items)  # fmt: skip
+        for row, sample in enumerate(read_shard(path, task, split, skip_bad, rejected)):
+            key = f"{task}/{split}/{sample.dialogue.key}"
+            if key not in seen:
+                seen.add(key)
+                yield replace(sample.dialogue, key=key)
+            elif skip_bad:
+                rejected["the key came before"] += 1
+            else:
+                remedy = "check that every shard is there once, or leave such samples out with --skip-bad"
+                raise DataError(Problem(str(path), row, "key", sample.dialogue.key, "the key came before", remedy))
 
 
 def _item(raw: Path, item_id: str, path: str, category: str, subcategory: str, description: str) -> Item:
