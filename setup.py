@@ -43,6 +43,8 @@ setup(
         "tqdm>=4.66",
         "matplotlib>=3.9",
         "pillow>=11",
+        "scipy>=1.11",
+        "opencv-python-headless>=4.10",
     ],
     extras_require={
         "dev": [
