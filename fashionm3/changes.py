@@ -106,22 +106,20 @@ def _step(name: str, value: str | None) -> int | None:
 
 
 @lru_cache(maxsize=100_000)
-def _colour(text: str) -> np.ndarray:
-    return colour_of(text)
+def _traits(item: Item) -> tuple[dict[str, str | None], dict[str, int | None], np.ndarray]:
+    """Values by name, steps on the scales by name, and the colour that the text names."""
+    values = {name: value_of(item, name) for name in _NAMES}
+    return values, {name: _step(name, values[name]) for name in _SCALES}, colour_of(item.text())
 
 
 def changes(shown: Item, wanted: Item) -> frozenset[str]:
     """All changes that lead from the piece `shown` to `wanted`, as far as the catalogue knows."""
-    found = set()
-    for name in ("color", "pattern", "sleeves", "length"):
-        before, after = value_of(shown, name), value_of(wanted, name)
-        if after and before and after != before:
-            found.add(f"{name}={after}")
+    (old, low, before), (new, high, after) = _traits(shown), _traits(wanted)
+    found = {f"{name}={new[name]}" for name in ("color", "pattern", "sleeves", "length")
+             if old[name] and new[name] and old[name] != new[name]}  # fmt: skip
     for name, (_, more, less) in _SCALES.items():
-        before, after = _step(name, value_of(shown, name)), _step(name, value_of(wanted, name))
-        if before is not None and after is not None and before != after:
-            found.add(more if after > before else less)
-    before, after = (_colour(item.text()) for item in (shown, wanted))
+        if low[name] is not None and high[name] is not None and low[name] != high[name]:
+            found.add(more if high[name] > low[name] else less)
     if before[3] and after[3] and abs(after[0] - before[0]) >= DARKER:
         found.add("darker" if after[0] < before[0] else "lighter")
     if shown.price and wanted.price is not None and wanted.price <= CHEAPER * shown.price:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from fashionm3 import wording
@@ -82,7 +83,7 @@ def talk(
     place, true = rng.choice(likes)
     said, stated = _like(rng, place, true, feedback if target.slot in WORN_IN_CAPTIONS else None, split)
     like = {"like": second[place].item_id, "changes": sorted(stated)}
-    third = [item for item in rest if stated <= changes(second[place], item)][: SHOWN - 1]
+    third = list(islice((item for item in rest if stated <= changes(second[place], item)), SHOWN - 1))
     third.insert(rng.randrange(len(third) + 1), target)
     opening = {"category": target.category, "occasion": f" for {season}" if "season" in slots else "",
                "profile": wording.profile_words(profile)}  # fmt: skip
