@@ -42,7 +42,8 @@ def dress(pixels: np.ndarray, body: Body, garment: CutOut, parts: Sequence[Part]
     layers = []
     for part in parts:
         cut = np.where(part.mask, garment.alpha, 0).astype(np.uint8)
-        bent, cover = warp(garment.pixels, cut, part.source, part.target, size)
+        # Points about an arm's bends contradict each other: met exactly, a sleeve would fold over itself.
+        bent, cover = warp(garment.pixels, cut, part.source, part.target, size, 0.03 if part.over_arms else 0.0)
         keep = before_all if part.over_arms else before_trunk
         layers.append((_rounded(bent, cover), np.round(cover * (1 - keep)).astype(np.uint8)))
     _, cloth = stack(pixels, layers)

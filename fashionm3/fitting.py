@@ -121,8 +121,11 @@ def _fit_sleeve(
         normal = np.array([-normal[1], normal[0]]) * outer_side
         wide = float(np.linalg.norm(outer - inner)) * scale / 2
         thick = np.clip(wide * 0.84, (0.25 - 0.07 * along / sum(lengths)) * half, 0.42 * half)
-        source += [outer, inner, (outer + inner) / 2]
-        target += [centre + normal * thick, centre - normal * thick, centre]
+        source += [outer, (outer + inner) / 2]
+        target += [centre + normal * thick, centre]
+        if station > 0.4:  # nearer to the armpit, which is pinned, a second point beside it would fold the cloth
+            source.append(inner)
+            target.append(centre - normal * thick)
         line.append(centre)
     return Part(sleeve.part, np.array(source), np.array(target), True, np.array(line))
 

@@ -74,7 +74,7 @@ def measure_top(mask: np.ndarray) -> Top:
         for side in (0, 1):
             sleeve = _sleeve(mask, tips[side], pits[side], middle)
             if sleeve is not None:
-                sleeves[side], trunk = sleeve, trunk & ~sleeve.part
+                sleeves[side], trunk = sleeve, trunk & ~sleeve.part | _seam(mask, tips[side], pits[side])
     start, hem = np.mean([pit[1] for pit in pits]), y1 - 1 - 0.012 * height
     sides = np.array([_edges(trunk, start + part * (hem - start), middle) for part in ROWS], float)
     dip = max(0.0, _top(mask, middle) - neck[:, 1].mean())
@@ -259,9 +259,16 @@ def _sleeve(mask: np.ndarray, tip: np.ndarray, pit: np.ndarray, middle: float) -
             return None
         middle_of = root + along * station * length
         edges.append([middle_of + across * s[near].max(), middle_of + across * s[near].min()])
-    lap = 2 * round(0.09 * float(np.linalg.norm(tip - pit))) + 1  # with the trunk, so that no seam opens
-    part = (cv2.dilate(part.astype(np.uint8), np.ones((lap, lap), np.uint8)) > 0) & mask
+    part = (cv2.dilate(part.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0) & mask
     return Sleeve(part, np.array(edges), length)
+
+
+def _seam(mask: np.ndarray, tip: np.ndarray, pit: np.ndarray) -> np.ndarray:
+    """The cloth about an armhole: it stays with the trunk, under the sleeve, so that no gap opens between them."""
+    drawn = np.zeros(mask.shape, np.uint8)
+    ends = [tuple(int(v) for v in np.round(point)) for point in (tip + (pit - tip) * 0.06, pit - (pit - tip) * 0.06)]
+    cv2.line(drawn, *ends, 1, max(3, round(0.26 * float(np.linalg.norm(tip - pit)))))
+    return (drawn > 0) & mask
 
 
 def _pieces(label: np.ndarray) -> list[tuple[float, int]]:

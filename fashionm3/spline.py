@@ -16,10 +16,10 @@ def warp(
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """Bend a picture so that each source point comes to lie on its target point.
 
-    pixels (h, w, 3) and alpha (h, w) uint8; source, target (N >= 3, 2): x and y in pixels, not on one line; size: width
-    and height of the result. Equal points leave every pixel as it is. Returns the bent pixels (H, W, 3) and alpha
-    (H, W), which is 0 further than MARGIN of the target's extent outside the target points' hull: a spline says nothing
-    true far from its points.
+    pixels (h, w, 3) and alpha (h, w) uint8; source, target (N >= 3, 2): x and y in pixels, not on one line; size:
+    width and height of the result. Equal points leave every pixel as it is. With smoothing > 0 points are met nearly,
+    which bends less. Returns the bent pixels (H, W, 3) and alpha (H, W), which is 0 further than MARGIN of the
+    target's extent outside the target points' hull: a spline says nothing true far from its points.
     """
     width, height = size
     source, target = np.asarray(source, float), np.asarray(target, float)
