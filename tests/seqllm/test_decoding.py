@@ -235,6 +235,8 @@ def test_a_drafts_likelihood_is_the_models_own_whoever_shares_the_batch(ranker):
 def test_training_teaches_it_when_told_to(taught, kinds_world):
     log = EventLog.from_folder(kinds_world)
     asked, targets, _ = questions_of(log, log.profiles, "test")
+    silent = taught[1].ranker.model
+    silent.sizes = dataclasses.replace(silent.sizes, reads=True)
     told, silent = (log_likelihood(recommender.ranker, asked, targets) for recommender in taught)
     assert told > silent + 1.5
     assert taught[0].ranker.model.sizes.decode and not taught[1].ranker.model.sizes.decode

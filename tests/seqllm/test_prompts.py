@@ -183,6 +183,7 @@ def test_special_tokens_start_from_the_words_that_name_them(builder):
 def test_a_name_without_tokens_starts_in_the_middle(builder):
     class Mute:
         all_special_ids: list = []
+        eos_token_id = None
 
         def __call__(self, texts, **_):
             return {"input_ids": [[] for _ in texts]}
