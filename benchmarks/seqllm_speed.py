@@ -183,7 +183,8 @@ def measure_training(recommender: Recommender, log: EventLog) -> dict[str, dict[
     ranker = recommender.ranker
     model, builder = ranker.model, ranker.builder
     batches = TrainingSet(log, builder)
-    warm = model.warm.numpy()
+    # The recommender learnt from a part of these events: an item is warm here if any of them chose it.
+    warm = np.bincount(log.item[log.in_split("train")], minlength=len(model.titles)) > 0
     zeros = np.zeros((max(len(log.queries), 1), model.sizes.title_dim), np.float32)
     collate = Collator(log, builder, log.profiles, zeros, ranker.evidence.trend, warm, model.sizes)
     picked = np.random.default_rng(0).permutation(len(batches))[:8]
