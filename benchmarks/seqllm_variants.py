@@ -13,7 +13,7 @@ from seqllm.evaluate import KNOWN, questions_of
 from seqllm.metrics import rank_of_target, top_k
 from seqllm.ranker import Asked, Mix, Question, Ranker
 from seqllm.recommender import Recommender
-from seqllm.rerank import Reranker, features, pool_of
+from seqllm.rerank import Reranker, pool_features, pool_of
 from seqllm.train import Options, train
 
 
@@ -118,9 +118,7 @@ def _scores(
     scores = variant.mix(parts)
     if variant.reranker is not None:
         rows, values = pool_of(scores, [question.history for question in questions])
-        pooled = {name: part.gather(1, rows) for name, part in parts.items()}
-        lately = sold.gather(2, rows[:, None].expand(-1, sold.shape[1], -1))
-        again = values + variant.reranker(features(ranker, questions, asked, rows, pooled, lately))
+        again = values + variant.reranker(pool_features(ranker, questions, asked, rows, parts, sold))
         least = again.masked_fill(again == -torch.inf, torch.inf).amin(1, keepdim=True)
         scores = scores.scatter(1, rows, again + (scores.amax(1, keepdim=True) + 1 - least))
     return scores

@@ -78,7 +78,7 @@ def ids_of(oracle, rows: np.ndarray) -> list[list[str]]:
 def seqllm_oracle(oracle, folder: DataFolder) -> dict[str, float | None]:
     """The choice rule itself (true profile, taste and intent) ranking every test event, what she has seen left out."""
     log = EventLog.from_folder(folder)
-    questions, targets, rows = questions_of(log, [folder.profile(user) for user in log.user_ids], "test")
+    questions, targets, rows = questions_of(log, log.profiles, "test")
     if not np.array_equal(oracle.items, log.item):
         raise ValueError(f"{folder.path}: its events are not in the order the oracle's files have; make it again")
     found = [np.zeros(0, np.int64)]

@@ -126,6 +126,15 @@ def pool_of(scores: Tensor, seen: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]
     return rows, values
 
 
+def pool_features(
+    ranker: Ranker, questions: Sequence[Question], asked: Asked, rows: Tensor, parts: dict[str, Tensor], sold: Tensor
+) -> Tensor:
+    """:func:`features` of the rows (B, K), from the tables of every item: parts (B, N) each, sold (B, W, N)."""
+    pooled = {name: value.gather(1, rows) for name, value in parts.items()}
+    lately = sold.gather(2, rows[:, None].expand(-1, sold.shape[1], -1))
+    return features(ranker, questions, asked, rows, pooled, lately)
+
+
 def ranks(
     ranker: Ranker,
     questions: Sequence[Question],
@@ -152,9 +161,7 @@ def ranks(
         found[batch] = rank_of_target(scores, targets[batch], seen)
         if reranker is not None:
             rows, values = pool_of(scores, seen)
-            pooled = {name: value.gather(1, rows) for name, value in parts.items()}
-            lately = sold.gather(2, rows[:, None].expand(-1, sold.shape[1], -1))
-            again = values + reranker(features(ranker, some, asked, rows, pooled, lately))
+            again = values + reranker(pool_features(ranker, some, asked, rows, parts, sold))
             mine = (rows == torch.from_numpy(targets[batch]).to(rows.device)[:, None]) & (values > float("-inf"))
             inside = rank_of_target(again, mine.float().argmax(1))
             found[batch] = np.where(mine.any(1).cpu().numpy(), inside, found[batch])

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from seqllm.metrics import per_query
+from seqllm.metrics import per_query, rank_of_target
 from seqllm.ranker import PARTS, Asked, Mix, Question, Ranker
-from seqllm.rerank import Reranker, features, pool_of
+from seqllm.rerank import Reranker, pool_features, pool_of
 
 GRID = (0.0, 0.25, 0.5, 0.71, 1.0, 1.41, 2.0, 3.0, 5.0, 8.0)
 LEADERS = 100  # a mix is searched among the items that are among so many best by any one part
@@ -56,7 +56,7 @@ def tune_mix(
     joined = {
         name: torch.cat([F.pad(t[name], (0, width - t[name].shape[1])) for t in tables]) for name in (*PARTS, "there")
     }
-    absent, lost = ~joined.pop("there"), len(questions)
+    absent = ~joined.pop("there")
     weights = {"title": 1.0, "id": 1.0, "fit": 1.0, "prior": 1.0, "knn": 0.0}
     weights |= {"peers": 0.0, "occasion": 0.0, "memory": 0.0, "new": 0.0}
 
@@ -66,7 +66,7 @@ def tune_mix(
         rank = ((others > mine).sum(1) + (others == mine).sum(1) // 2).numpy()
         # A little of the reciprocal rank breaks ties between weights on small validation sets.
         gain = np.where(rank < 10, 1 / np.log2(rank + 2), 0.0) + 0.05 / (rank + 1)
-        return float(gain.sum()) / max(lost, 1)
+        return float(gain.sum()) / len(questions)
 
     if not len(absent):
         return as_mix(weights), 0
@@ -148,9 +148,8 @@ def fit_reranker(
         if not len(kept):
             continue
         some, rows = [questions[batch[k]] for k in kept.tolist()], rows[kept]
-        part = {name: value[kept].gather(1, rows) for name, value in parts.items()}
-        lately = sold[kept].gather(2, rows[:, None].expand(-1, sold.shape[1], -1))
-        inputs.append(features(ranker, some, asked.take(kept.cpu().numpy()), rows, part, lately).cpu())
+        part = {name: value[kept] for name, value in parts.items()}
+        inputs.append(pool_features(ranker, some, asked.take(kept.cpu().numpy()), rows, part, sold[kept]).cpu())
         mixed.append(values[kept].cpu())
         place.append(mine[kept].float().argmax(1).cpu())
         folds.append(torch.from_numpy(batch[kept.cpu().numpy()] % FOLDS))
@@ -185,9 +184,7 @@ def fit_reranker(
 
 def _ndcg(scores: torch.Tensor, column: torch.Tensor) -> np.ndarray:
     """NDCG@10 of each row (Q, K) with its target in ``column`` (Q,)."""
-    mine = scores.gather(1, column[:, None])
-    rank = (scores > mine).sum(1) + ((scores == mine).sum(1) - 1) // 2
-    return per_query(rank.numpy(), (10,))["ndcg@10"]
+    return per_query(rank_of_target(scores, column), (10,))["ndcg@10"]
 
 
 def _epochs(x: torch.Tensor, s: torch.Tensor, y: torch.Tensor, epochs: int, seed: int, size: int = 64):

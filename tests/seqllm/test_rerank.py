@@ -167,7 +167,7 @@ class Numbers:
 def given(ranker, questions, asked, rows, parts, sold):
     x = torch.zeros(*rows.shape, len(FEATURES))
     for k, name in enumerate(PARTS):
-        x[..., k] = parts[name]
+        x[..., k] = parts[name].gather(1, rows)
     x[..., FEATURES.index("told")] = ranker.told[asked.rows][:, None]
     return x
 
@@ -175,7 +175,7 @@ def given(ranker, questions, asked, rows, parts, sold):
 @pytest.mark.parametrize("telling", [True, False])
 def test_it_learns_whom_to_trust_and_is_left_out_where_it_does_not_help(monkeypatch, telling):
     """The title tells for half of the people and the neighbours for the others; `told` says for whom."""
-    monkeypatch.setattr(tuning, "features", given)
+    monkeypatch.setattr(tuning, "pool_features", given)
     n, items = 900, 40
     generator = torch.Generator().manual_seed(0)
     targets = torch.randint(0, items, (n,), generator=generator)
@@ -200,7 +200,7 @@ def test_it_learns_whom_to_trust_and_is_left_out_where_it_does_not_help(monkeypa
 
 
 def test_too_few_questions_teach_nothing(monkeypatch):
-    monkeypatch.setattr(tuning, "features", given)
+    monkeypatch.setattr(tuning, "pool_features", given)
     parts = {name: torch.randn(60, 20) for name in PARTS}
     ranker = Told(parts, torch.zeros(60))
     questions = [Question((Event(0, None, "purchase", str(k)),)) for k in range(60)]
