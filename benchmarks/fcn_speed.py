@@ -318,17 +318,9 @@ def main() -> None:
         return
 
     from benchmarks import encoding
-    from benchmarks.report import write_report
+    from benchmarks.report import collector, write_report
 
-    results: dict = {}
-    started = time.perf_counter()
-
-    def add(name: str, found: dict[str, dict[str, float]]) -> None:
-        print(f"{time.perf_counter() - started:4.0f} s: {name}", file=sys.stderr, flush=True)
-        for way, metrics in found.items():
-            for key, value in metrics.items():
-                results.setdefault(name, {}).setdefault(way, {}).setdefault(key, []).append(value)
-
+    results, add = collector()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     measured = []
     with tempfile.TemporaryDirectory() as base:

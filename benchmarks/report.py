@@ -6,7 +6,9 @@ import datetime
 import json
 import math
 import subprocess
-from collections.abc import Mapping, Sequence
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +70,20 @@ def seeds_of(report: Mapping) -> dict[str, dict[str, dict[str, list[float]]]]:
         dataset: {method: {key: value["seeds"] for key, value in row.items()} for method, row in methods.items()}
         for dataset, methods in report["results"].items()
     }
+
+
+def collector() -> tuple[dict, Callable[[str, dict[str, dict[str, float]]], None]]:
+    """Results and what adds to them: one more value for each method and metric of a data set, told with its second."""
+    results: dict = {}
+    started = time.perf_counter()
+
+    def add(name: str, found: dict[str, dict[str, float]]) -> None:
+        print(f"{time.perf_counter() - started:4.0f} s: {name}", file=sys.stderr, flush=True)
+        for way, metrics in found.items():
+            for key, value in metrics.items():
+                results.setdefault(name, {}).setdefault(way, {}).setdefault(key, []).append(value)
+
+    return results, add
 
 
 def table(report: Mapping) -> str:

@@ -28,7 +28,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks import retrieval  # noqa: E402
 from benchmarks.fcn_speed import best_of, floor_kind, floors  # noqa: E402
-from benchmarks.report import write_report  # noqa: E402
+from benchmarks.report import collector, write_report  # noqa: E402
 from benchmarks.seqllm_data import made  # noqa: E402
 from benchmarks.sequential import SASRecModel, Sizes  # noqa: E402
 from fcn import DataFolder, write_folder  # noqa: E402
@@ -240,15 +240,7 @@ def main() -> None:
         recommender, _, questions = opened(Path(args.retrieval[0]))
         print(json.dumps(retrieval.measure(recommender, questions, int(args.retrieval[1]), PLACE)))
         return
-    results: dict = {}
-    started = time.perf_counter()
-
-    def add(name: str, found: dict[str, dict[str, float]]) -> None:
-        print(f"{time.perf_counter() - started:4.0f} s: {name}", file=sys.stderr, flush=True)
-        for way, metrics in found.items():
-            for key, value in metrics.items():
-                results.setdefault(name, {}).setdefault(way, {}).setdefault(key, []).append(value)
-
+    results, add = collector()
     path = prepared(PLACE)
     recommender, log, questions = opened(path)
     measured = []

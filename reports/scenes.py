@@ -57,7 +57,7 @@ def choose_people(folder: DataFolder, count: int = 3) -> list[Person]:
     Those who state more, have more history (up to 8) and asked in words come first; file order settles ties.
     """
     log = EventLog.from_folder(folder)
-    profiles = [folder.profile(user) for user in log.user_ids]
+    profiles = log.profiles
     questions, targets, rows = questions_of(log, profiles, "test")
 
     def rank(k: int) -> tuple:
