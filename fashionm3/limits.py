@@ -6,7 +6,7 @@ A limit is hard: no answer breaks it, and what the catalogue does not say of an 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -15,6 +15,11 @@ from fcn.types import Item, one_line
 
 COLOUR = ("color", "colour", "basecolour", "shade")
 SIZE = ("size", "sizes")
+_FIELDS = {
+    "price": ("min_price", "max_price", "under_price"),
+    "category": ("categories", "slots", "not_categories"),
+    "size": ("size",),
+}
 _APART = re.compile(r"\s*[,;/|]\s*")
 
 
@@ -45,39 +50,112 @@ class Limits(BaseModel):
             and (self.min_price is None or (price is not None and price >= self.min_price))
             and (self.max_price is None or (price is not None and price <= self.max_price))
             and (self.under_price is None or (price is not None and price < self.under_price))
-            and all(_in(attribute(item, name), some) for name, some in self.attributes.items())
-            and not any(_in(attribute(item, name), some) for name, some in self.not_attributes.items())
             and (self.size is None or _in(self.size, sizes(item)))
             and (item.in_stock or not self.in_stock)
             and item.item_id not in self.not_items
+            and all(any(says(item, name, value) for value in some) for name, some in self.attributes.items())
+            and not any(hints(item, name, value) for name, some in self.not_attributes.items() for value in some)
         )
+
+    def joined(self, said: Limits, lifted: Iterable[str] = ()) -> Limits:
+        """These limits after a message that says `said` and takes `lifted` back (fashionm3.wish.Wish).
+
+        A new category takes the old one's place, and with it go the size and what was wanted of that kind of piece;
+        prices, what was refused, and stock hold on until they are lifted. A new bound of price takes the old one's
+        place, also that of an opposite bound it contradicts. Of a value wanted now and refused before, or the other
+        way round, the newer word holds.
+        """
+        kept = self.without(*lifted).model_dump()
+        if said.categories or said.slots:
+            kept |= {"categories": said.categories, "slots": said.slots, "attributes": {}, "size": None}
+            kept["not_categories"] = tuple(name for name in kept["not_categories"] if not _in(name, said.categories))
+        if said.max_price is not None or said.under_price is not None:
+            kept |= {"max_price": said.max_price, "under_price": said.under_price}
+            if (kept["min_price"] or 0) >= min(_given(said.max_price, said.under_price)):
+                kept["min_price"] = None
+        if said.min_price is not None:
+            kept["min_price"] = said.min_price
+            for name in ("max_price", "under_price"):
+                if getattr(said, name) is None and kept[name] is not None and kept[name] <= said.min_price:
+                    kept[name] = None
+        kept["size"] = said.size or kept["size"]
+        kept["in_stock"] = kept["in_stock"] if "in_stock" not in said.model_fields_set else said.in_stock
+        for name in ("not_categories", "not_items"):
+            kept[name] = tuple(dict.fromkeys([*kept[name], *getattr(said, name)]))
+        if said.not_categories:
+            kept["categories"] = tuple(name for name in kept["categories"] if not _in(name, said.not_categories))
+        wanted, refused = dict(kept["attributes"]), dict(kept["not_attributes"])
+        for name, some in said.attributes.items():
+            wanted[name] = tuple(some)
+            refused[name] = tuple(value for value in refused.get(name, ()) if not _in(value, tuple(some)))
+        for name, some in said.not_attributes.items():
+            refused[name] = tuple(dict.fromkeys([*refused.get(name, ()), *some]))
+            if name not in said.attributes:
+                wanted[name] = tuple(value for value in wanted.get(name, ()) if not _in(value, tuple(some)))
+        kept["attributes"] = {name: some for name, some in wanted.items() if some}
+        kept["not_attributes"] = {name: some for name, some in refused.items() if some}
+        return Limits(**kept)
+
+    def without(self, *names: str) -> Limits:
+        """These limits less some: "price", "category", "size", "stock", "all", or an attribute's name."""
+        kept = self.model_dump()
+        for name in map(str.lower, names):
+            if name == "all":
+                return Limits(not_items=self.not_items)
+            for field in _FIELDS.get(name, ()):
+                kept[field] = Limits.model_fields[field].get_default(call_default_factory=True)
+            if name == "stock":
+                kept["in_stock"] = False
+            same = COLOUR if name in COLOUR else (name,)
+            for field in ("attributes", "not_attributes"):
+                kept[field] = {key: some for key, some in kept[field].items() if key.lower() not in same}
+        return Limits(**kept)
+
+    def each(self) -> list[tuple[str, str]]:
+        """What of these can be taken back: (name for `without`, plain words), one a limit."""
+        found = []
+        if self.categories or self.slots or self.not_categories:
+            wanted = [" or ".join(map(one_line, self.categories or self.slots))]
+            words = [word for word in wanted if word] + [f"no {one_line(name)}" for name in self.not_categories]
+            found.append(("category", ", ".join(words)))
+        bounds = (("from", self.min_price), ("up to", self.max_price), ("under", self.under_price))
+        prices = [f"{word} {bound:g}" for word, bound in bounds if bound is not None]
+        if prices:
+            found.append(("price", ", ".join(prices)))
+        for name in dict.fromkeys([*self.attributes, *self.not_attributes]):
+            wanted = " or ".join(map(one_line, self.attributes.get(name, ())))
+            refused = " or ".join(map(one_line, self.not_attributes.get(name, ())))
+            words = ", ".join(([wanted] if wanted else []) + ([f"not {refused}"] if refused else []))
+            found.append((name, f"{one_line(name)}: {words}"))
+        if self.size is not None:
+            found.append(("size", f"size {one_line(self.size)}"))
+        if self.in_stock:
+            found.append(("stock", "in stock"))
+        return found
 
     def words(self) -> list[str]:
         """The limits in plain words, one each."""
-        said = []
-        if self.categories or self.slots:
-            said.append(" or ".join(map(one_line, self.categories or self.slots)))
-        said += [f"no {one_line(name)}" for name in self.not_categories]
-        if self.min_price is not None:
-            said.append(f"from {self.min_price:g}")
-        if self.max_price is not None:
-            said.append(f"up to {self.max_price:g}")
-        if self.under_price is not None:
-            said.append(f"under {self.under_price:g}")
-        said += [f"{one_line(name)}: {' or '.join(map(one_line, some))}" for name, some in self.attributes.items()]
-        said += [f"not {' or '.join(map(one_line, some))}" for some in self.not_attributes.values()]
-        if self.size is not None:
-            said.append(f"size {one_line(self.size)}")
-        if self.in_stock:
-            said.append("in stock")
-        return said
+        return [words for _, words in self.each()]
 
 
 def attribute(item: Item, name: str) -> str | None:
-    """The item's value of an attribute; colours by one word each ("gray" is "grey")."""
+    """The item's value of an attribute in lower case; colours by one word each ("gray" is "grey")."""
     if name.lower() in COLOUR:
         return value_of(item, "color")
-    return next((value for key, value in item.attributes.items() if key.lower() == name.lower()), None)
+    found = next((value for key, value in item.attributes.items() if key.lower() == name.lower()), None)
+    return None if found is None else found.strip().lower()
+
+
+def says(item: Item, name: str, value: str) -> bool:
+    """Whether an item has a value of an attribute: by the attribute, or where it has none, by a word of its title."""
+    found = attribute(item, name)
+    return _named(item, value) if found is None else same_colour(found) == same_colour(value)
+
+
+def hints(item: Item, name: str, value: str) -> bool:
+    """Whether a person who refused a value would find it in the item: as `says`, or its title names the colour. A "wine
+    red" dress is burgundy to the catalogue, and red to whoever said "not red"."""
+    return says(item, name, value) or (name.lower() in COLOUR and _named(item, value))
 
 
 def sizes(item: Item) -> tuple[str, ...]:
@@ -86,5 +164,14 @@ def sizes(item: Item) -> tuple[str, ...]:
     return tuple(part for part in _APART.split(found.strip()) if part)
 
 
-def _in(value: str | None, some: tuple[str, ...]) -> bool:
+def _named(item: Item, value: str) -> bool:
+    words = re.escape(value.strip().lower())
+    return re.search(rf"(?<!\w){words}(?!\w)", f"{item.title} {item.category}".lower()) is not None
+
+
+def _in(value: str | None, some: Iterable[str]) -> bool:
     return value is not None and same_colour(value) in {same_colour(one) for one in some}
+
+
+def _given(*bounds: float | None) -> list[float]:
+    return [bound for bound in bounds if bound is not None]

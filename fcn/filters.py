@@ -15,17 +15,23 @@ from fcn.types import SLOTS
 KNOWN = ("category", "slot", "min_price", "max_price", "in_stock", "attributes")
 
 
-def allowed_rows(catalog: Catalog, filters: Mapping) -> np.ndarray:
-    """bool (N,): rows that pass every filter.
+def allowed_rows(catalog: Catalog, filters: Mapping | np.ndarray | None) -> np.ndarray:
+    """bool (N,): rows that pass every filter; filters that are such a mask already are checked and copied.
 
     category, slot: a name or several; min_price, max_price: an item without a price does not pass; in_stock: True or
     False; attributes: {name: value or several}, compared without regard to case.
 
     Raises:
-        DataError: a filter, category or slot that does not exist, with the nearest that does.
+        DataError: a filter, category or slot that does not exist, with the nearest that does; a mask of another form.
     """
+    if isinstance(filters, np.ndarray):
+        if filters.shape != (len(catalog),) or filters.dtype != bool:
+            remedy = f"give one bool for each of the {len(catalog)} items"
+            shape = f"{filters.dtype} {filters.shape}"
+            raise DataError(Problem(None, None, "filters", shape, "not a mask of this catalogue", remedy))
+        return filters.copy()
     mask = np.ones(len(catalog), bool)
-    for name, value in filters.items():
+    for name, value in (filters or {}).items():
         if name not in KNOWN:
             raise DataError(Problem(None, None, "filters", name, "unknown filter", nearest(name, KNOWN)))
         if value is None:

@@ -86,7 +86,7 @@ class Recommender:
         query: str | Sequence[str | None] | None = None,
         occasion: str | Sequence[str | None] | None = None,
         k: int = 10,
-        filters: Mapping | None = None,
+        filters: Mapping | np.ndarray | None = None,
         exclude_seen: bool = True,
         diversity: float = 0.0,
         lam: float | None = None,
@@ -104,7 +104,8 @@ class Recommender:
                 30 newest the mean of past items, the 20 newest the second look; co-occurrence weighs all of them,
                 the newer the more; and all are left out of the answer when ``exclude_seen``.
             profile: {"body_figure": "triangle"}, "body_figure=triangle,height=low" or a Profile.
-            filters: any of category, slot (a name or several), min_price, max_price, in_stock, attributes.
+            filters: any of category, slot (a name or several), min_price, max_price, in_stock, attributes; or a mask,
+                bool (N,), of what may be shown of the N items of `catalog`.
             diversity: 0 ranks by score alone, towards 1 avoids showing look-alikes (maximal marginal relevance).
             lam: the mix-up's lambda, 1 = titles only, 0 = ID side only, without the second look (seqllm.rerank); by
                 default the one tuned on validation.
@@ -117,7 +118,7 @@ class Recommender:
         """
         check_request(k, diversity, lam)
         questions, many = asking.questions(self, history, profile, query, occasion, when)
-        allowed = allowed_rows(self.catalog, filters or {}) & ~self.removed
+        allowed = allowed_rows(self.catalog, filters) & ~self.removed
         answers: list[list[Hit]] = [[] for _ in questions]
         for rows in self.ranker.batches(questions):
             found = answer(self, [questions[r] for r in rows], allowed, k, exclude_seen, diversity, lam)
@@ -128,10 +129,10 @@ class Recommender:
                 ]
         return answers if many else answers[0]
 
-    def similar(self, item_id: str, k: int = 10, filters: Mapping | None = None) -> list[Hit]:
+    def similar(self, item_id: str, k: int = 10, filters: Mapping | np.ndarray | None = None) -> list[Hit]:
         """Items most like one item, by title, ID vector and who bought both."""
         row = self.catalog.row(item_id)
-        allowed = allowed_rows(self.catalog, filters or {}) & ~self.removed
+        allowed = allowed_rows(self.catalog, filters) & ~self.removed
         allowed[row] = False
         index, model = self.index, self.ranker.model
         scale_t, scale_u = (s.item() for s in model.scales())
@@ -150,7 +151,7 @@ class Recommender:
         ]
 
     def complete(
-        self, outfit: Sequence[str], slot: str, profile=None, k: int = 10, filters: Mapping | None = None
+        self, outfit: Sequence[str], slot: str, profile=None, k: int = 10, filters: Mapping | np.ndarray | None = None
     ) -> list[Hit]:
         """Items of a slot that finish an outfit: the ranker's 100 best of the slot, reranked by FCN's outfit score.
 
@@ -159,8 +160,9 @@ class Recommender:
         """
         scorer = self.scorer
         chosen = asking.profile_of(self.vocabulary, profile)
-        filters = {**(filters or {}), "slot": slot}
-        pool = self.recommend(list(outfit), chosen, k=max(100, k), filters=filters)
+        allowed = allowed_rows(self.catalog, filters)
+        allowed &= allowed_rows(self.catalog, {"slot": slot})
+        pool = self.recommend(list(outfit), chosen, k=max(100, k), filters=allowed)
         if not pool:
             return []
         # The network's own catalogue has pictures; an item that came later is judged by its text.

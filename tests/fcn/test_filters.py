@@ -54,3 +54,16 @@ def test_what_does_not_exist_is_refused_with_the_nearest(filters, words):
     with pytest.raises(DataError, match=words) as error:
         allowed_rows(CATALOG, filters)
     assert len(str(error.value).splitlines()) == 1
+
+
+def test_a_mask_is_taken_as_it_is_and_not_changed():
+    mask = np.array([True, False, True, False])
+    rows = allowed_rows(CATALOG, mask)
+    assert rows.tolist() == mask.tolist() and rows is not mask
+    assert allowed_rows(CATALOG, None).all()
+
+
+@pytest.mark.parametrize("mask", [np.ones(3, bool), np.ones(4, int), np.ones((4, 1), bool)])
+def test_a_mask_of_another_catalogue_is_refused(mask):
+    with pytest.raises(DataError, match="one bool for each of the 4 items"):
+        allowed_rows(CATALOG, mask)
