@@ -1,0 +1,117 @@
+"""Which rows of a recommender's catalogue keep some limits, and why none does. Follows the catalogue as it changes."""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from fashionm3.changes import same_colour
+from fashionm3.limits import COLOUR, Limits, attribute
+from fashionm3.wording import one_of
+from fcn.types import SLOTS, Item, one_line
+from seqllm.recommender import Recommender
+
+KEPT = 128  # masks remembered, of one byte an item each
+
+
+class CatalogueRows:
+    """Masks of one limit each are remembered, so that a talk does not read the whole catalogue at every turn."""
+
+    def __init__(self, recommender: Recommender):
+        self.recommender = recommender
+        self._catalog = None
+        self._items: list[Item] = []
+        self._masks: OrderedDict[str, np.ndarray] = OrderedDict()
+        self._values: dict[str, dict[str, str]] = {}
+
+    def kept(self, limits: Limits) -> np.ndarray:
+        """bool (N,), fresh: the rows that keep the limits and were not removed from the recommender."""
+        items = self._now()
+        mask = ~self.recommender.removed
+        for atom in _atoms(limits):
+            key = atom.model_dump_json(exclude_defaults=True)
+            found = self._masks.get(key)
+            if found is None:
+                found = self._masks[key] = np.fromiter(map(atom.keeps, items), bool, len(items))
+                if len(self._masks) > KEPT:
+                    self._masks.popitem(last=False)
+            mask &= found
+            self._masks.move_to_end(key)
+        catalog = self._catalog
+        mask[[catalog.row(item_id) for item_id in limits.not_items if item_id in catalog]] = False
+        return mask
+
+    def why_nothing(self, limits: Limits) -> list[str]:
+        """In words: what in these limits leaves nothing, by what lifting one of them would give back."""
+        self._now()
+        found = []
+        for name, words in limits.each():
+            count = int(self.kept(limits.without(name)).sum())
+            if count:
+                found.append((count, f'without "{words}" there would be {count}'))
+        if not found:
+            return ["no item keeps all of this, nor all but one of it"]
+        return ["no item keeps all of this", *(words for _, words in sorted(found, key=lambda pair: -pair[0])[:2])]
+
+    @property
+    def slots(self) -> set[str]:
+        """The slots the catalogue has."""
+        self._now()
+        return {SLOTS[code] for code in np.unique(self._catalog.slots).tolist()}
+
+    def slots_of(self, categories: Sequence[str]) -> list[str]:
+        """The slots that items of some categories are worn in, in canonical order."""
+        wanted = {name.lower() for name in categories}
+        found = {item.slot for item in self._now() if item.category.lower() in wanted}
+        return [slot for slot in SLOTS if slot in found]
+
+    def altered(self, item: Item, words: str) -> str:
+        """How to describe a piece like `item` but as `words` say: values they name take the place of its own."""
+        self._now()
+        values = {name: attribute(item, name) for name in item.attributes}
+        for word in re.findall(r"[\w-]+", words.lower()):
+            for name, known in self._values.items():
+                if (value := known.get(same_colour(word))) is not None:
+                    values[_own_name(item, name)] = value
+        named = [value for name, value in values.items() if value and name.lower() not in _UNDRAWN]
+        kind = one_line(item.category)
+        return " ".join([*dict.fromkeys(named), kind if kind else one_of(item.slot)])
+
+    def _now(self) -> list[Item]:
+        """The catalogue's items; what is remembered of an earlier catalogue is dropped."""
+        catalog = self.recommender.catalog
+        if catalog is not self._catalog:
+            self._catalog, self._items = catalog, [catalog[row] for row in range(len(catalog))]
+            self._masks.clear()
+            self._values = {}
+            for item in self._items:
+                for name in item.attributes:
+                    value = attribute(item, name)
+                    if value and " " not in value:
+                        self._values.setdefault(name.lower(), {})[value] = value
+        return self._items
+
+
+_UNDRAWN = ("brand", "season", "formality", "size", "sizes", "year", "gender")  # what no picture shows
+
+
+def _own_name(item: Item, name: str) -> str:
+    """The item's own name for an attribute: one colour takes the place of the other however the two are called."""
+    same = COLOUR if name in COLOUR else (name,)
+    return next((key for key in item.attributes if key.lower() in same), name)
+
+
+def _atoms(limits: Limits) -> Iterator[Limits]:
+    """The same limits one by one, less the pieces that were refused."""
+    for name, value in limits:
+        if name in ("attributes", "not_attributes"):
+            for key, some in value.items():
+                yield Limits(in_stock=False, **{name: {key: some}})
+        elif name == "in_stock":
+            if value:
+                yield Limits()
+        elif name != "not_items" and value not in ((), None):
+            yield Limits(in_stock=False, **{name: value})
