@@ -154,7 +154,8 @@ class Tools:
             if slot not in SLOTS:
                 raise DataError(Problem(None, None, "slot", slot, "no such slot", nearest(slot, SLOTS)))
         limits = limits or Limits()
-        wanted = list(slots) or self.slots_of(limits) or missing_slots([piece.slot for piece in pieces], self._rows.slots)
+        wanted = list(slots) or self.slots_of(limits)
+        wanted = wanted or missing_slots([piece.slot for piece in pieces], self._rows.slots)
         if not wanted:
             return Found(notes=["nothing is missing in this outfit"])
         hits, notes = [], []

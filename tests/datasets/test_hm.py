@@ -492,7 +492,10 @@ def test_stopped_at_work_nothing_is_left_and_the_old_folder_stands(large, tmp_pa
     hm.prepare(large, tmp_path / "out", since=date(2020, 7, 1))
     before = DataFolder.open(tmp_path / "out").fingerprint
     command = [sys.executable, "-u", str(SCRIPT), "--raw", str(large), "--out", str(tmp_path / "out")]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as process:
+    pipes = {"stderr": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "bufsize": 1}
+    # Whoever starts the tests in the background has interrupts ignored, and so would every process they start.
+    heard = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    with subprocess.Popen(command, **pipes, **heard) as process:
         for line in process.stderr:
             if stage in line:
                 time.sleep(0.1)
