@@ -1,4 +1,4 @@
-"""The tools alone: real items that keep every limit, alternatives that differ as asked, outfits completed and scored."""
+"""The tools alone: real items that keep every limit, alternatives that differ as asked, outfits completed, scored."""
 
 import io
 
