@@ -19,7 +19,7 @@ from fashionm3 import answers
 from fashionm3.limits import Limits
 from fashionm3.results import Answer, Card, Found, OutfitScore
 from fashionm3.session import MESSAGE, Session, State
-from fashionm3.tools import Tools
+from fashionm3.tools import SHOWN, Tools
 from fashionm3.tryon import SLOTS as WEARABLE
 from fashionm3.understanding import BuiltInReader
 from fashionm3.wish import Reader, Scene, Wish
@@ -33,11 +33,12 @@ SLOW = {"generate_image": "Let me draw that ...", "try_on": "One moment, I am pu
 class Assistant:
     """Answers people's messages. One assistant serves any number of sessions; it keeps nothing of them.
 
-    reader: who turns messages into wishes; by default rules over the catalogue's words, which need no model.
+    reader: who turns messages into wishes; by default rules over the catalogue's words, which need no model. k: pieces
+    shown at once.
     """
 
-    def __init__(self, tools: Tools, reader: Reader | None = None):
-        self.tools = tools
+    def __init__(self, tools: Tools, reader: Reader | None = None, k: int = SHOWN):
+        self.tools, self.k = tools, k
         recommender = tools.recommender
         self.occasions = recommender.ranker.evidence.peers.occasions
         self.reader = reader or BuiltInReader(recommender.catalog, recommender.vocabulary, self.occasions)
@@ -187,7 +188,7 @@ class Assistant:
             seen = [one for shown in state.shown for one in shown]
             held = held.model_copy(update={"not_items": (*held.not_items, *seen)})
         text = self._query(state)
-        found = self.tools.recommend(text, state.liked, state.profile, state.occasion, limits=held)
+        found = self.tools.recommend(text, state.liked, state.profile, state.occasion, self.k, held)
         said = answers.shown(found, _worth_saying(state), len(session.turns))
         if wish.vague:
             kinds = [card.category for card in found.items]
@@ -203,7 +204,7 @@ class Assistant:
         if not wish.changes:  # another one like it: not one she has seen
             seen = state.shown[-1] if state.shown else ()
             held = held.model_copy(update={"not_items": (*held.not_items, *seen)})
-        found = self.tools.alternatives(base, wish.changes, state.words, state.profile, limits=held)
+        found = self.tools.alternatives(base, wish.changes, state.words, state.profile, self.k, held)
         said = answers.instead(found, self._card(base), _worth_saying(state), len(session.turns))
         return self._with(Answer(text=said, act="INFORM:GET", tool="alternatives"), state, found)
 
@@ -218,7 +219,7 @@ class Assistant:
         elif not slots:
             slots = self.tools.slots_of(held)
         board = tuple(one for one in worn if one == focus or self._card(one).slot not in slots)
-        found = self.tools.complete_outfit(board, slots, state.profile, state.words, state.occasion, limits=held)
+        found = self.tools.complete_outfit(board, slots, state.profile, state.words, state.occasion, self.k, held)
         base = [self._card(one) for one in board]
         one_slot = len({card.slot for card in found.items}) == 1
         if not one_slot:
