@@ -9,7 +9,7 @@ A change is a comparison ("longer", "darker" ...) or "name=value" of what is new
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 import numpy as np
@@ -67,6 +67,28 @@ _PHRASES = (
 )
 
 
+_NOT_SO = r"(?:less|not (?:so|as|that|quite so|quite as))"
+_COMPARED_FORMS = tuple(
+    (name, re.compile(rf"(?<![\w-])(?:(?:a (?:bit|little)|much|slightly|somewhat|even|far) )?(?:{pattern})(?![\w-])"))
+    for name, pattern in (
+        ("longer sleeves", r"longer[ -](?:sleeved|sleeves?)|sleeves? (?:\w+ )?longer"),
+        ("shorter sleeves", r"shorter[ -](?:sleeved|sleeves?)|sleeves? (?:\w+ )?shorter"),
+        ("higher heel", r"(?:higher|taller)[ -]heel(?:s|ed)?|heels? (?:\w+ )?higher"),
+        ("lower heel", r"(?:lower|smaller|flatter)[ -]heel(?:s|ed)?|heels? (?:\w+ )?lower|flatter"),
+        ("longer", rf"longer|{_NOT_SO} short|(?<!not )too short"),
+        ("shorter", rf"shorter|{_NOT_SO} long|(?<!not )too long"),
+        ("looser", rf"looser|baggier|roomier|flowier|more (?:loose|relaxed|flowing|flowy|room)|{_NOT_SO} (?:tight|fitted)|"
+                   r"(?<!not )too (?:tight|fitted)"),
+        ("tighter", rf"tighter|slimmer|snugger|skinnier|more (?:fitted|tight|form[ -]fitting)|{_NOT_SO} (?:loose|baggy)|"
+                    r"(?<!not )too (?:loose|baggy)"),
+        ("darker", rf"darker|{_NOT_SO} (?:bright|light)|(?<!not )too bright"),
+        ("lighter", rf"lighter(?! (?:weight|fabric|material))|brighter|paler|{_NOT_SO} dark|(?<!not )too dark"),
+        ("cheaper", rf"cheaper|(?:less|lower) (?:expensive|pricey|costly|priced?|cost)|more affordable|{_NOT_SO} (?:expensive|pricey|dear)|"
+                    r"(?<!not )too (?:expensive|pricey|dear|costly)|for less"),
+    )
+)  # fmt: skip
+
+
 _SLEEVE_WORDS = ("sleeved", "sleeves", "sleeve")
 
 
@@ -81,8 +103,8 @@ _WORDS = (
     | _table(_COMPARED, "{}")
     | {f"{more}-{word}": f"{more} sleeves" for more in ("longer", "shorter") for word in _SLEEVE_WORDS}
 )
-_NO_SHADES = ("ice", "stone", "ash", "ink", "blood", "pearl")  # of a print, more often than of a colour
-_SHADES = sorted(SHADES.keys() - set(_NO_SHADES), key=lambda name: (-len(name), name))
+NO_SHADES = ("ice", "stone", "ash", "ink", "blood", "pearl")  # of a print, more often than of a colour
+_SHADES = sorted(SHADES.keys() - set(NO_SHADES), key=lambda name: (-len(name), name))
 _SHADE = re.compile(rf"(?<![\w-])({'|'.join(map(re.escape, _SHADES))})(?![\w-])")
 
 
@@ -125,6 +147,23 @@ def changes(shown: Item, wanted: Item) -> frozenset[str]:
     if shown.price and wanted.price is not None and wanted.price <= CHEAPER * shown.price:
         found.add("cheaper")
     return frozenset(found)
+
+
+def compared(text: str) -> list[tuple[str, int, int]]:
+    """The comparisons in a text in lower case, each with its place, in their order; other words may stand around."""
+    found: list[tuple[str, int, int]] = []
+    for name, pattern in _COMPARED_FORMS:
+        for match in pattern.finditer(text):
+            if not any(start < match.end() and match.start() < end for _, start, end in found):
+                found.append((name, *match.span()))
+    return sorted(found, key=lambda one: one[1])
+
+
+def steps_from(name: str, bound: str, values: Iterable[str], up: bool) -> tuple[str, ...]:
+    """The values that lie as high as `bound` or higher on the scale of an attribute; with up=False as low or lower."""
+    limit = _step(name, bound)
+    steps = ((value, _step(name, value.strip().lower())) for value in values)
+    return tuple(value for value, step in steps if step is not None and (step >= limit if up else step <= limit))
 
 
 def stated(text: str) -> frozenset[str] | None:

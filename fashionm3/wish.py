@@ -42,13 +42,15 @@ class Wish:
 @dataclass(frozen=True)
 class Scene:
     """What a message is understood against: ids of the lists shown, newest last; the piece that "it" is; the outfit
-    board; the limits held; whether the message comes with a picture."""
+    board; the limits held; whether the message comes with a picture; whether the last answer asked which piece is
+    meant."""
 
     shown: tuple[tuple[str, ...], ...] = ()
     focus: str | None = None
     outfit: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
     picture: bool = False
+    asking: bool = False
 
 
 class Reader(Protocol):
