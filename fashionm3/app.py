@@ -1,0 +1,136 @@
+"""The page's server: `python -m fashionm3 app`. gradio carries events and streaming; what is shown is HTML made by us.
+
+Pictures of persons go through `take_picture` and stay in memory: gradio's own uploads and file routes do not answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from functools import lru_cache
+from pathlib import Path
+
+import gradio as gr
+import uvicorn
+from fastapi import FastAPI, Request, Response
+from starlette.responses import PlainTextResponse
+
+from fashionm3.assistant import Assistant
+from fashionm3.gate import LOOPBACK, UPLOAD, Gate
+from fashionm3.page import Page, jpeg, plain
+from fashionm3.uploads import take_picture
+from fcn.errors import DataError
+
+WEB = Path(__file__).with_name("web")
+AT_ONCE = 4  # answers worked on at the same time
+THUMB = 480
+
+
+def blocks(page: Page) -> gr.Blocks:
+    """The page's components and events. gr.HTML puts `value` in as it is, after its template was read; never give it
+    data through a template's own fields, which it would run as code."""
+    with gr.Blocks(title="dresswell", analytics_enabled=False, fill_width=True) as made:
+        visit = gr.Textbox(visible="hidden", elem_id="visit", show_label=False)
+        gr.HTML((WEB / "header.html").read_text(encoding="utf-8"), elem_id="header", apply_default_css=False)
+        with gr.Row(elem_id="main"):
+            with gr.Column(elem_id="left", scale=3, min_width=300):
+                talk = gr.HTML(elem_id="talk", apply_default_css=False)
+                live = gr.HTML(elem_id="live", apply_default_css=False)
+                composer = (WEB / "composer.html").read_text(encoding="utf-8")
+                gr.HTML(composer, elem_id="composer", apply_default_css=False)
+            with gr.Column(elem_id="right", scale=1, min_width=280):
+                panel = gr.HTML(elem_id="panel", apply_default_css=False)
+        bridge = gr.HTML(elem_id="bridge", visible="hidden",
+                         js_on_load="(window.dresswell ??= {}).send = (order) => trigger('order', order)")  # fmt: skip
+        shown = [visit, talk, live, panel]
+        group = {"concurrency_limit": AT_ONCE, "concurrency_id": "answers"}
+        private = {"api_visibility": "private", "show_progress": "hidden"}
+        made.load(page.begin, [visit], shown, js="() => [sessionStorage.getItem('dresswell') || '']", **private)
+        bridge.order(page.order, [visit], shown, trigger_mode="once", **private, **group)
+        gr.api(page.start, api_name="start")
+        gr.api(page.talk, api_name="talk", **group)
+        gr.api(page.look, api_name="look")
+        gr.api(page.end, api_name="end")
+    made.queue(max_size=200, default_concurrency_limit=AT_ONCE, api_open=False)
+    return made
+
+
+def application(page: Page, host: str = "127.0.0.1", port: int = 7860) -> FastAPI:
+    """The whole server: gradio's page behind the gate, and the routes for pictures."""
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+
+    @contextlib.asynccontextmanager
+    async def sweeping(_: FastAPI):
+        async def sweep() -> None:
+            while True:
+                await asyncio.sleep(60)
+                page.visits.sweep()
+
+        task = asyncio.create_task(sweep())
+        yield
+        task.cancel()
+
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=sweeping)
+
+    @lru_cache(maxsize=2048)
+    def thumbnail(item_id: str) -> bytes | None:
+        picture = page.assistant.tools.picture(item_id)
+        return None if picture is None else jpeg(picture, THUMB)
+
+    @app.get("/picture/item")
+    def item_picture(id: str) -> Response:
+        known = page.assistant.tools.item(id) is not None
+        return _image(thumbnail(id) if known else None, "private, max-age=3600")
+
+    @app.get("/picture/made/{name}")
+    def made_picture(name: str) -> Response:
+        return _image(page.visits.picture(name), "private, no-store")
+
+    @app.get("/talk.json")
+    def download(request: Request) -> Response:
+        try:
+            with page.visits.get(request.headers.get("x-visit", "")).turn() as session:
+                return Response(session.dumps(), media_type="application/json", headers={"cache-control": "no-store"})
+        except DataError as error:
+            return PlainTextResponse(plain(error), 422)
+
+    @app.post(UPLOAD)
+    async def upload(request: Request) -> Response:
+        try:
+            visit = page.visits.get(request.headers.get("x-visit", ""))
+            data = await request.body()
+            taken = await asyncio.to_thread(take_picture, data)
+            visit.upload, visit.landmarks = taken, None
+        except DataError as error:
+            return PlainTextResponse(plain(error), 422)
+        return _image(taken.jpeg, "private, no-store")
+
+    server = gr.mount_gradio_app(
+        app, blocks(page), path="/", server_name=host, server_port=port, footer_links=[], run_history=False,
+        show_error=False, max_file_size=1, allowed_paths=[], blocked_paths=["/"], enable_monitoring=False,
+        ssr_mode=False, pwa=False, mcp_server=False, theme=_theme(), css_paths=WEB / "page.css",
+        js=(WEB / "page.js").read_text(encoding="utf-8"),
+    )  # fmt: skip
+    server.add_middleware(Gate, hosts=LOOPBACK if host in (*LOOPBACK, "::1") else ())
+    return server
+
+
+def serve(assistant: Assistant, host: str = "127.0.0.1", port: int = 7860) -> None:
+    """Serve the page until stopped."""
+    app = application(Page(assistant), host, port)
+    shown = f"[{host}]" if ":" in host else host
+    print(f"http://{shown}:{port}   <- open it in a browser", flush=True)
+    # A forwarded address is believed from nobody: the limit of requests counts by the address that asks.
+    uvicorn.run(app, host=host, port=port, log_level="warning", proxy_headers=False, server_header=False)
+
+
+def _theme() -> gr.themes.Base:
+    system = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
+    return gr.themes.Base(font=list(system), font_mono=["ui-monospace", "monospace"])
+
+
+def _image(jpeg: bytes | None, cache: str) -> Response:
+    if jpeg is None:
+        return PlainTextResponse("There is no such picture.", 404)
+    return Response(jpeg, media_type="image/jpeg", headers={"cache-control": cache})
