@@ -24,6 +24,7 @@ from fashionm3.fashion_words import (
     AFTER_FOR,
     CONCEPTS,
     FILLERS,
+    MIXED,
     NEEDS_NOUN,
     NO_TYPO,
     NO_VALUE,
@@ -40,7 +41,6 @@ from fcn.types import SLOTS
 VALUES = 2000  # of an attribute, the commonest: free text beyond them is nobody's word for a limit
 WORDS = 6  # of a phrase
 NEAR = 0.25  # CIELAB / 100: as far as a shade may lie from the catalogue's colour that it leads to
-NEAR_MIXED = 0.14  # the same for "dark blue" and the like, which else lead to blue
 _TOKEN = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 _AND = re.compile(r"\s*(?:[,;/|&+]|\band\b)\s*")
 _WHOSE = frozenset("women womens women's men mens men's ladies lady girls boys unisex woman man".split())
@@ -171,7 +171,8 @@ class CatalogueWords:
         self._add(words, named, rank)
         if words:
             for last in {singular(words[-1]), plural(singular(words[-1]))}:
-                self._add((*words[:-1], last), named, rank + 1)
+                if last not in NEEDS_NOUN:  # one of the "shorts" is no "short"
+                    self._add((*words[:-1], last), named, rank + 1)
 
     def _categories(self) -> None:
         heads = defaultdict(list)
@@ -254,18 +255,21 @@ class CatalogueWords:
         if not len(known):
             return
 
-        def nearest(shade: str, reach: float) -> str | None:
+        def nearest(shade: str) -> str | None:
             apart = np.linalg.norm(lab[known, :3] - colours_of([shade])[0, :3], axis=1)
-            return single[known[apart.argmin()]] if apart.min() <= reach else None
+            return single[known[apart.argmin()]] if apart.min() <= NEAR else None
 
         for shade in SHADES:
-            if shade not in NO_SHADES and (value := nearest(shade, NEAR)):
+            if shade not in NO_SHADES and (value := nearest(shade)):
                 same = next((one for one in single if same_colour(one) == same_colour(shade)), None)
                 self._add(shade, Named("attribute", name, (same or value,), "color", same is not None), 3)
         for base in [value for value in single if len(phrase(value)) == 1]:
-            for mixed in (f"{modifier} {same_colour(base)}" for modifier in MODIFIERS):
-                value = nearest(mixed, NEAR_MIXED) or base
-                self._add(mixed, Named("attribute", name, (value,), "color", False), 3)
+            for modifier in MODIFIERS:
+                self._add(f"{modifier} {same_colour(base)}", Named("attribute", name, (base,), "color", False), 3)
+        for mixed, shade in MIXED.items():
+            for value in single:
+                if same_colour(value) == shade:
+                    self._add(mixed, Named("attribute", name, (value,), "color", False), 2)
 
     def _occasions(self, occasions: Sequence[str]) -> None:
         for name in occasions:

@@ -124,6 +124,11 @@ SAME_VALUE = {
              "XXL": "extra extra large, xx large, double xl, 2xl", "XXS": "extra extra small"},
 }  # fmt: skip
 
+# Shades that are another colour by name.
+MIXED = {"dark blue": "navy", "deep blue": "navy", "midnight blue": "navy", "dark red": "burgundy", "deep red": "burgundy",
+         "wine red": "burgundy", "light purple": "lilac", "pale purple": "lilac", "dark yellow": "mustard",
+         "light brown": "beige", "dark pink": "fuchsia"}  # fmt: skip
+
 # Names of the same occasion: a name the shop knows is meant by every phrase of its line.
 OCCASIONS = tuple(
     tuple(name.strip() for name in line.split(","))
@@ -238,7 +243,8 @@ FILLERS = frozenset(
     euros pounds bucks usd eur gbp cost costs expensive limit budget reset undo anytime somehow bought event occasion
     occasions guest color colour colors colours pattern size sizes length material brand category kindly great awesome
     cool lovely nicely clothes clothing garment garments apparel fashion suits match matching matches wardrobe closet
-    second fourth fifth sixth""".split()
+    second fourth fifth sixth draw sketch paint render imagine image picture drawing generate visualise visualize
+    illustrate create tall previous sister's surprise""".split()
 )  # fmt: skip
 # English near the words of clothes that is no misspelling of them.
 NO_TYPO = frozenset(

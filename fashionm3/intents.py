@@ -48,7 +48,7 @@ _RULES: dict[str, re.Pattern] = {
                   r"flattering|right for me|good together)\b", r"\bdo (?:these|they|those) go together\b",
                   r"\bwhich (?:piece|one|item) spoils\b", r"\bdoes (?:it|this|that) (?:all )?(?:go together|suit)\b"),
         "complete": (r"\b(?:go|goes|going|works?|pairs?|looks? good|fits?|match|matches|combines?) (?:well |best |nicely |great )?with (?:it|this|that|them|"
-                     r"these|those|the|my)\b(?! (?:wardrobe|closet|ensemble|rest|budget|other clothes|clothes|style))",
+                     r"these|those|the|my|an?|some)\b(?! (?:wardrobe|closet|ensemble|rest|budget|other clothes|clothes|style))",
                      r"\bto (?:go|wear|match|pair|combine)(?: \w+)? (?:with|under|over)\b", r"\bwear (?:\w+ )?(?:with|under|over) (?:it|this|that|them|the|my)\b",
                      r"\bto match\b(?! my (?:wardrobe|style))", r"\bmatching (?:\w+ ){1,2}(?:for|to) (?:it|this|that|the)\b",
                      r"\bcomplete (?:the|my|this|that|it|an)\b", r"\bfinish (?:the|my|this) (?:look|outfit)\b",

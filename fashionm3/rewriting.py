@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
@@ -51,14 +51,21 @@ class ChatEndpoint:
             remedy = "give it with its scheme, as http://127.0.0.1:8000/v1"
             raise DataError(Problem(None, None, "base_url", self.base_url, "not the address of an endpoint", remedy))
 
-    def __call__(self, instructions: str, message: str) -> str:
-        """The model's answer. DataError when the endpoint is not reached or answers something else."""
+    def __call__(self, instructions: str, message: str, schema: Mapping | None = None) -> str:
+        """The model's answer. DataError when the endpoint is not reached or answers something else.
+
+        schema: a JSON schema the answer is to follow; left out where the endpoint refuses it.
+        """
         body = {"model": self.model, "temperature": self.temperature, "messages": [
             {"role": "system", "content": instructions}, {"role": "user", "content": message}]}  # fmt: skip
         headers = {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
         url = f"{self.base_url.rstrip('/')}/chat/completions"
+        told = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
         try:
-            answer = requests.post(url, json=body, headers=headers, timeout=self.timeout)
+            full = body | ({"response_format": told} if schema else {})
+            answer = requests.post(url, json=full, headers=headers, timeout=self.timeout)
+            if schema and answer.status_code in (400, 422):
+                answer = requests.post(url, json=body, headers=headers, timeout=self.timeout)
             answer.raise_for_status()
             content = answer.json()["choices"][0]["message"]["content"]
         except (requests.RequestException, ValueError, LookupError, TypeError) as error:

@@ -51,12 +51,12 @@ _EVERY_SIZE = re.compile(r"\bsizes\b|\bavailable sizes?\b|\bsize (?:options?|ran
 _TAKES_PIECE = ("try_on", "draw", "score", "compare", "cart", "complete", "similar")
 _TOOL_OF = {"try_on": "try_on", "draw": "generate_image", "score": "score_outfit", "complete": "complete_outfit"}
 _HATED = r"(?:don't|do not|didn't|dont|never|not) (?:really |quite |particularly )?(?:like|love|want|fancy|care for|keen on|into|fond of)"
-_DISLIKE = re.compile(rf"(?:\b{_HATED}|\b(?:dislike|hate|remove|drop|skip|refuse|lose|no to|not a fan of|not|without|no|except|"
+_DISLIKE = re.compile(rf"(?:\b{_HATED}|\b(?:dislike|hate|remove|drop|skip|refuse|lose|no to|not a fan of|not|neither|nor|without|no|except|"
                       r"tired of|not sure about)) (?:the look of )?$")  # fmt: skip
 _BAD = re.compile(r"^\W*(?:is|are|was|looks?|seems?|feels?)?\W*(?:a bit |much |way |just |really )?(?:too |not (?:my|for me|nice|good)|awful|ugly|boring|"
                   r"horrible|hideous|cheap-looking|isn't|aren't|doesn't|don't|not\b)")  # fmt: skip
-_LIKE = re.compile(r"(?:\b(?:like|love|loved|liked|adore|prefer|fancy|into|happy with|keen on)|\bfan of) (?:the look of )?$")
-_GOOD = re.compile(r"^\W*(?:is|are|was|looks?|seems?)\W+(?:really |so |very |just |quite |pretty |absolutely )?(?:nice|great|lovely|perfect|"
+_LIKE = re.compile(r"(?:(?<=\w )\blike|\b(?:love|loved|liked|adore|prefer|fancy|into|happy with|keen on)|\bfan of) (?:the look of )?$")
+_GOOD = re.compile(r"^\W*(?:s|is|are|was|looks?|seems?)\W+(?:really |so |very |just |quite |pretty |absolutely )?(?:nice|great|lovely|perfect|"
                    r"beautiful|gorgeous|good|cute|my favou?rite|pretty|stunning|wonderful|amazing|ok\b|okay)")  # fmt: skip
 _SEEKS = re.compile(r"\b(?:something|anything|one|ones|more|else|similar|looks?|much|just|items?|options?|would|'d|do you) $")
 _AS_LENGTH = re.compile(r"\b(?P<what>mini|knee|midi|calf|ankle|maxi|floor)(?:[ -]length)?(?: or |/| and )(?P<way>longer|shorter|below|above)\b|"
@@ -177,7 +177,8 @@ class _Reading:
                 continue
             found.append(ref)
             self._take(ref.start, ref.end)
-        return found
+        named = [ref for ref in found if ref.kind != "it" and ref.items]
+        return named if named else found  # "the red one, how would it look in blue": it is the red one
 
     def _opinions(self) -> None:
         """Which pieces she likes or refuses, and why."""
@@ -185,14 +186,16 @@ class _Reading:
             begin = max((self.left.rfind(mark, 0, ref.start) for mark in ".;!?"), default=-1) + 1
             ends = [place for mark in ".;!?" if (place := self.left.find(mark, ref.end)) >= 0]
             end = min(ends, default=len(self.left))
-            before, after = re.sub(r"~+(?: and | or |, )?$", "", self.left[begin : ref.start]), self.left[ref.end : end]
-            if _DISLIKE.search(before) or (_BAD.search(after) and not _LIKE.search(before)) or ref.kind == "none":
-                if not re.match(r"\W*but\b", after) or not self.changes_after(after):
-                    self.refused += tuple(one for one in ref.items if one not in self.refused)
-                    reason = _TOO.search(after)
-                    if reason:
-                        self.why = self.said[ref.end + reason.start() : ref.end + reason.end()].strip(" ,")
-                        self._take(ref.end + reason.start(), ref.end + reason.end())
+            before, after = re.sub(r"~+(?: and | or )?$", "", self.left[begin : ref.start]), self.left[ref.end : end]
+            bad = _DISLIKE.search(before) or (_BAD.search(after) and not _LIKE.search(before))
+            if bad and ref.kind in ("all", "it") and compared(after):
+                continue  # "these are too long" asks for shorter ones
+            if bad or ref.kind == "none":
+                self.refused += tuple(one for one in ref.items if one not in self.refused)
+                reason = _TOO.search(after)
+                if reason:
+                    self.why = self.said[ref.end + reason.start() : ref.end + reason.end()].strip(" ,")
+                    self._take(ref.end + reason.start(), ref.end + reason.end())
             elif (like := _LIKE.search(before)) and not _SEEKS.search(before[: like.start()]) or _GOOD.search(after):
                 self.liked += tuple(one for one in ref.items if one not in self.liked)
         if form(self.plain, "reject") and not self.refused and self.scene.shown:
@@ -201,9 +204,6 @@ class _Reading:
             if reason and not self.why:
                 self.why = self.said[reason.start() : reason.end()].strip(" ,")
                 self._take(*reason.span())
-
-    def changes_after(self, text: str) -> bool:
-        return bool(compared(text))
 
     def _changes(self) -> frozenset[str]:
         if self.doing in ("ask", "cart", "compare", "score", "try_on"):
@@ -246,12 +246,11 @@ class _Reading:
             if length:
                 named = self._likeliest(some)
                 found.append(_Mention(named, words[i].start, words[i + length - 1].end))
-                if named.kind == "attribute" and named.concept == "heel":  # "high heels" names the shoes, too
-                    for j in range(i, i + length):
-                        count, kind = self.words.find(words[j : j + 1], 0)
-                        if count and kind[0].kind == "category":
-                            found.append(_Mention(kind[0], words[j].start, words[j].end))
             i += length or 1
+        heel = next((one for one in found if one.named.concept == "heel"), None)
+        if heel and "heels" in self.words.slot_of and not any(one.named.kind in ("category", "slot") for one in found):
+            if self.left[heel.start : heel.end].endswith("heels"):  # "high heels" names the shoes, too
+                found.append(_Mention(Named("category", "", ("heels",)), heel.start, heel.end))
         for one in found:
             self._take(one.start, one.end)
         return found
@@ -384,6 +383,9 @@ class _Reading:
             told["limits"] = self._beside(told["limits"], like if explicit else (), "cheaper" in changes)
         compares = changes - {"dearer"} if explicit and like else changes - {"cheaper", "dearer"}
         similar = self.doing == "similar" and (explicit or self.refs)
+        if explicit and like and not self.refused and self.limits.keys() & {"attributes", "size"} and not (
+            self.limits.keys() & {"categories", "slots"}):  # "have you the second in green"
+            similar = True
         if (similar or compares) and base and not (self.liked and not compares and not similar):
             act = "INFORM:GET" if self.refs else "INFORM:REFINE"
             return Wish(act, "alternatives", items=base, changes=compares, words=words, **told)
@@ -420,9 +422,9 @@ class _Reading:
 
     def _rest(self) -> str:
         """Soft wishes and the words nothing was made of, in their order."""
-        text = self.left
-        for match in NEGATORS.finditer(text):
-            text = f"{text[: match.start()]}{' ' * len(match[0])}{text[match.end() :]}"
-        other = [(token.start, token.text) for token in tokens(text)
-                 if len(token.text) > 2 and token.text not in FILLERS and not token.text.isdigit()]  # fmt: skip
+        text = NEGATORS.sub(lambda match: " " * len(match[0]), self.left)
+        words = [token for token in tokens(text) if (len(token.text) > 2 or not token.text.isascii()) and token.text not in FILLERS]
+        refused = refuses(self.plain, [(token.start, token.end, "") for token in words])
+        other = [(token.start, token.text) for token, no in zip(words, refused, strict=True)
+                 if not no and not token.text.isdigit()]  # fmt: skip
         return " ".join(word for _, word in sorted([*self.soft, *other]))

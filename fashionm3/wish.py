@@ -19,7 +19,7 @@ class Wish:
     changes: how the wanted piece differs from items[0] (fashionm3.changes). words: what is left for the search, soft
     wishes included. occasion, profile: told about the person ("height=low"). liked, refused: ids of pieces, and `why`
     in her words. asked: names of facts asked for ("price", "brand"). undo: take the last step back, before all else.
-    vague: too little was understood to look for anything.
+    vague: too little was understood to look for anything. note: what she should know of how it was read.
     """
 
     act: str
@@ -37,6 +37,7 @@ class Wish:
     asked: tuple[str, ...] = ()
     undo: bool = False
     vague: bool = False
+    note: str = ""
 
 
 @dataclass(frozen=True)
