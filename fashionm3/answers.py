@@ -27,8 +27,8 @@ def shown(found: Found, held: Sequence[str], turn: int) -> str:
         limits = f" that keeps to {joined(held)}" if held else ""
         return f"I have nothing{limits}. {_sentences(found.notes)}".strip()
     first, *rest = found.items
-    said = _OPENINGS[turn % len(_OPENINGS)].format(first=priced(first)) + (f", {first.reasons[0]}." if first.reasons
-                                                                           else ".")  # fmt: skip
+    said = _OPENINGS[turn % len(_OPENINGS)].format(first=priced(first))
+    said += f": {first.reasons[0]}." if first.reasons else "."
     if rest:
         said += f" Also {joined(map(priced, rest))}."
     if held:

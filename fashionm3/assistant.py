@@ -42,6 +42,7 @@ class Assistant:
         recommender = tools.recommender
         self.occasions = recommender.ranker.evidence.peers.occasions
         self.reader = reader or BuiltInReader(recommender.catalog, recommender.vocabulary, self.occasions)
+        tools.warm()
 
     def start(self) -> Session:
         return Session()
@@ -169,11 +170,12 @@ class Assistant:
         handlers: dict[str | None, Callable] = {
             "recommend": self._recommend, "search": self._recommend, "alternatives": self._alternatives,
             "complete_outfit": self._complete, "score_outfit": self._score, "generate_image": self._draw,
+            None: self._recommend if wish.vague and not wish.act.startswith("GREET") else self._talk,
         }  # fmt: skip
         try:
             if wish.tool == "try_on":
                 return self._try_on(state, wish, picture, landmarks)
-            return handlers.get(wish.tool, self._talk)(session, state, wish, held)
+            return handlers[wish.tool](session, state, wish, held)
         except (DataError, ArtifactError) as error:
             problem = error.problems[0]
             value = f"{problem.value} " if isinstance(problem.value, str) else ""
@@ -184,9 +186,9 @@ class Assistant:
         slots = self.tools.slots_of(state.limits)
         if state.outfit and slots and not {self._card(one).slot for one in state.outfit} & set(slots):
             return self._complete(session, state, replace(wish, items=()), held)
-        if "more" in wish.asked:
-            seen = [one for shown in state.shown for one in shown]
-            held = held.model_copy(update={"not_items": (*held.not_items, *seen)})
+        if _sought(state) == _sought(session.state):  # nothing new was said: more of the same
+            seen = {one for shown in state.shown for one in shown}
+            held = held.model_copy(update={"not_items": (*held.not_items, *sorted(seen))})
         text = self._query(state)
         found = self.tools.recommend(text, state.liked, state.profile, state.occasion, self.k, held)
         said = answers.shown(found, _worth_saying(state), len(session.turns))
@@ -204,7 +206,9 @@ class Assistant:
         if not wish.changes:  # another one like it: not one she has seen
             seen = state.shown[-1] if state.shown else ()
             held = held.model_copy(update={"not_items": (*held.not_items, *seen)})
-        found = self.tools.alternatives(base, wish.changes, state.words, state.profile, self.k, held)
+        found = self.tools.alternatives(
+            base, wish.changes, state.words, state.profile, state.occasion, self.k, held
+        )
         said = answers.instead(found, self._card(base), _worth_saying(state), len(session.turns))
         return self._with(Answer(text=said, act="INFORM:GET", tool="alternatives"), state, found)
 
@@ -320,8 +324,8 @@ class Assistant:
         return self.tools.score_outfit(outfit, state.profile)
 
     def _query(self, state: State) -> str:
-        """The words of the search: her own, and what the limits name, which rank where titles say more than fields."""
-        named = [*state.limits.categories, *(value for some in state.limits.attributes.values() for value in some)]
+        """The words of the search: her own, and values she wants, which rank where titles say more than fields."""
+        named = [value for some in state.limits.attributes.values() for value in some]
         return _no_word_twice(" ".join([state.words, *map(str.lower, named)]))
 
     def _card(self, item_id: str) -> Card:
@@ -342,6 +346,10 @@ def _scene_of_focus(state: State) -> Scene:
     scene = state.scene()
     last = max((place for place, ids in enumerate(scene.shown) if scene.focus in ids), default=len(scene.shown) - 1)
     return replace(scene, shown=scene.shown[: last + 1])
+
+
+def _sought(state: State) -> tuple:
+    return state.limits, state.words, state.occasion, state.profile
 
 
 def _worth_saying(state: State) -> list[str]:

@@ -66,7 +66,7 @@ class Limits(BaseModel):
         way round, the newer word holds.
         """
         kept = self.without(*lifted).model_dump()
-        if said.categories or said.slots:
+        if (said.categories or said.slots) and self._kinds() != said._kinds():
             kept |= {"categories": said.categories, "slots": said.slots, "attributes": {}, "size": None}
             kept["not_categories"] = tuple(name for name in kept["not_categories"] if not _in(name, said.categories))
         if said.max_price is not None or said.under_price is not None:
@@ -95,6 +95,9 @@ class Limits(BaseModel):
         kept["attributes"] = {name: some for name, some in wanted.items() if some}
         kept["not_attributes"] = {name: some for name, some in refused.items() if some}
         return Limits(**kept)
+
+    def _kinds(self) -> set[str]:
+        return {name.lower() for name in (*self.categories, *self.slots)}
 
     def without(self, *names: str) -> Limits:
         """These limits less some: "price", "category", "size", "stock", "all", or an attribute's name."""

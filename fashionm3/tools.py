@@ -25,7 +25,7 @@ from fashionm3.catalogue_rows import CatalogueRows
 from fashionm3.changes import changes as changes_of
 from fashionm3.limits import Limits
 from fashionm3.results import Card, Drawing, Found, OutfitScore, Worn
-from fashionm3.wording import changes_words, one_of, title
+from fashionm3.wording import changes_words, title
 from fcn.completion import missing_slots
 from fcn.errors import ArtifactError, DataError, Problem, nearest
 from fcn.folder import DataFolder
@@ -92,7 +92,7 @@ class Tools:
         text: her wish in words; history: ids of what she chose or likes, oldest first; profile: "height=low" and such.
         """
         allowed, notes = self._allowed(limits, k)
-        words = _said(text)
+        words = _phrased(text, limits.categories if limits else (), occasion)
         if not (words or history or occasion or profile_of(self.recommender.vocabulary, profile)):
             return self._found(self._selling(allowed, k), [*notes, "nothing is known of you yet: this is what sells"])
         hits = self.recommender.recommend(
@@ -106,6 +106,7 @@ class Tools:
         changes: Collection[str] = (),
         text: str = "",
         profile: Profile | Mapping | str | Sequence[str] | None = None,
+        occasion: str | None = None,
         k: int = SHOWN,
         limits: Limits | None = None,
     ) -> Found:
@@ -123,7 +124,7 @@ class Tools:
         for scope in scopes:
             allowed, notes = self._allowed(scope, k)
             allowed[self.recommender.catalog.row(item_id)] = False
-            ranked = self._alike(base, text, profile, allowed)
+            ranked = self._alike(base, _phrased(text, [base.category], occasion), profile, occasion, allowed)
             met = [(hit, wanted & changes_of(base, hit.item)) for hit in ranked]
             full = [hit for hit, done in met if done == wanted]
             if full:
@@ -163,7 +164,8 @@ class Tools:
         for slot in wanted:
             allowed, said = self._allowed(limits.model_copy(update={"slots": (slot,)}), each)
             notes += said
-            hits += self._completing(outfit, slot, profile, _said(text), occasion, each, allowed)
+            words = _phrased(text, limits.categories or (slot,), occasion) if text or occasion else ""
+            hits += self._completing(outfit, slot, profile, words, occasion, each, allowed)
         return self._found(hits, list(dict.fromkeys(notes)))
 
     def score_outfit(
@@ -249,6 +251,13 @@ class Tools:
 
     # -- within ------------------------------------------------------------------------------------------------
 
+    def warm(self) -> None:
+        """Load and build what the first answers would else wait for."""
+        self.recommender.index  # noqa: B018
+        self._rows.kept(Limits())
+        if self.recommender.fcn is not None:
+            self.recommender.scorer  # noqa: B018
+
     @cached_property
     def categories(self) -> list[str]:
         return sorted(self.recommender.catalog.categories[1])
@@ -287,11 +296,10 @@ class Tools:
         found = zip(shown.rows, shown.scores, shown.reasons, strict=True)
         return [Hit(catalog[int(row)], float(score), why) for row, score, why in found]
 
-    def _alike(self, base: Item, text: str, profile, allowed: np.ndarray) -> list[Hit]:
+    def _alike(self, base: Item, text: str, profile, occasion: str | None, allowed: np.ndarray) -> list[Hit]:
         """The POOL pieces most like one, those first that also suit the person and her words (rank fusion)."""
         alike = self.recommender.similar(base.item_id, min(POOL, max(1, int(allowed.sum()))), allowed)
-        words = " ".join(part for part in (_said(text), one_of(base.category)) if part)
-        hers = self.recommender.recommend([base.item_id], profile, words, k=POOL, filters=allowed)
+        hers = self.recommender.recommend([base.item_id], profile, text, occasion, POOL, allowed)
         return _fused(alike, hers)
 
     def _completing(
@@ -313,6 +321,16 @@ class Tools:
 
 def _said(text: str) -> str:
     return one_line(text)[:500]
+
+
+def _phrased(text: str, kinds: Sequence[str], occasion: str | None) -> str:
+    """A wish as people type searches: "summer dress for wedding"."""
+    words = _said(text).split()
+    known = {word.lower() for word in words}
+    words += [one for kind in kinds for one in _said(kind).split() if one.lower() not in known]
+    if occasion and not known & set(_said(occasion).lower().split()):
+        words += ["for", _said(occasion)]
+    return " ".join(dict.fromkeys(words))
 
 
 def _fused(first: Sequence[Hit], second: Sequence[Hit]) -> list[Hit]:

@@ -81,6 +81,8 @@ def test_gray_is_grey_and_names_of_colour_are_one():
         ({"under_price": 80}, {"min_price": 40}, (), {"min_price": 40, "under_price": 80}),
         ({"categories": ("dress",), "attributes": {"color": ("red",)}, "size": "M"}, {"categories": ("coat",)}, (),
          {"categories": ("coat",)}),
+        ({"categories": ("dress",), "attributes": {"color": ("red",)}}, {"categories": ("Dress",)}, (),
+         {"categories": ("dress",), "attributes": {"color": ("red",)}}),
         ({"not_attributes": {"color": ("red",)}}, {"categories": ("coat",)}, (),
          {"categories": ("coat",), "not_attributes": {"color": ("red",)}}),
         ({"attributes": {"color": ("red",)}}, {"attributes": {"color": ("blue",)}}, (),
