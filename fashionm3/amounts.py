@@ -60,6 +60,7 @@ _SIZES = tuple(
         r"(?<![\w'-])(xxxxl|xxxl|xxl|xxs|xs|xl|[2-6]xl|extra extra large|extra extra small|extra large|extra small)",
     )
 )  # fmt: skip
+_CAPITAL = re.compile(r"(?<![\w'&-])[SML](?![\w'&-])(?!\. ?[A-Z])")
 
 
 @dataclass(frozen=True)
@@ -109,11 +110,17 @@ def _price(kind: str, values: list[float], start: int, end: int) -> Price:
     return Price(start, end, high=value, under=kind == "under")
 
 
-def size(text: str) -> tuple[str, int, int] | None:
-    """The first size asked for, as on a label ("XL", "38"), and where it stands; None where there is none."""
+def size(text: str, said: str = "") -> tuple[str, int, int] | None:
+    """The first size asked for, as on a label ("XL", "38"), and where it stands; None where there is none.
+
+    said: the text as it was written; a capital S, M or L that stands alone is a size.
+    """
     for pattern in _SIZES:
         match = pattern.search(text)
         if match:
-            said = " ".join(match[1].replace("-", " ").split())
-            return _LETTER.get(said, said.upper()), *match.span()
+            named = " ".join(match[1].replace("-", " ").split())
+            return _LETTER.get(named, named.upper()), *match.span()
+    for match in _CAPITAL.finditer(said):
+        if text[match.start() : match.end()] == match[0].lower():
+            return match[0], *match.span()
     return None

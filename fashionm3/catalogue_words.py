@@ -13,7 +13,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 from fashionm3.changes import NO_SHADES, same_colour
 from fashionm3.fashion_words import (
     AFTER_FOR,
+    AMONG,
     CONCEPTS,
     FILLERS,
     MIXED,
@@ -199,6 +200,12 @@ class CatalogueWords:
                 self._add_forms(word, Named("slot", "", (slot,)), 4)
         for word, some in heads.items():
             self._add_forms(word, Named("category", "", tuple(dict.fromkeys(some))), 6)
+        for kind, wider in AMONG.items():
+            group = next((group for group in SAME_KIND if kind in group), (kind,))
+            known = self._found.get((wider,))
+            for name in group if known else ():
+                for named in known[1]:
+                    self._add_forms(name, replace(named, exact=False), 8)
 
     def _attribute(self, name: str, values: list[str]) -> None:
         concept = self.concepts[name]

@@ -55,6 +55,13 @@ WIDER = {
     "jewelry": ("accessory", ("necklace", "bracelet", "earrings", "ring", "brooch", "watch")),
 }  # fmt: skip
 
+# Where a shop has none of a kind under its name, it may have it among these.
+AMONG = {"sneakers": "shoe", "heels": "shoe", "flats": "shoe", "boots": "shoe", "sandals": "shoe", "loafers": "shoe",
+         "tote": "bag", "clutch": "bag", "crossbody": "bag", "backpack": "bag", "denim jacket": "jacket", "blazer": "jacket",
+         "blouse": "top", "tshirt": "top", "shirt": "top", "sweater": "top", "jeans": "trousers", "chinos": "trousers",
+         "cardigan": "sweater", "sweatshirt": "sweater", "hoodie": "sweater", "scarf": "accessory", "hat": "accessory",
+         "necklace": "accessory", "sunglasses": "accessory", "tank top": "top", "crop top": "top"}  # fmt: skip
+
 # What an attribute is about, by words of its name; the nouns a person says beside its values.
 CONCEPTS: dict[str, tuple[frozenset[str], tuple[str, ...]]] = {
     "color": (frozenset("color colour colors colours basecolour shade".split()), ("color", "colour", "colored")),
@@ -108,7 +115,7 @@ SAME_VALUE = {
             "loose": "oversized, baggy, loose fitting, relaxed, roomy, loose fit", "a-line": "flared, a line",
             "straight": "straight cut, regular fit"},
     "sleeve": {"sleeveless": "no sleeves, without sleeves, without sleeve, no sleeve",
-               "short": "short sleeves, short sleeve, short sleeved", "long": "long sleeves, long sleeve, long sleeved",
+               "short": "short sleeves, short sleeve, short sleeved, shortsleeved, shortsleeve", "long": "long sleeves, long sleeve, long sleeved, longsleeved, longsleeve",
                "full": "full sleeves, full length sleeves, full sleeve, full sleeved, full length sleeve",
                "half": "half sleeves, half sleeve, half sleeved"},
     "neck": {"v-neck": "v necked, v neckline", "high": "turtleneck, turtle neck, polo neck, roll neck, mock neck",
@@ -240,7 +247,7 @@ FILLERS = frozenset(
     who who's whole why will wish with within without won't wonder wonderful wondering wont work works would wouldn't
     wow yeah year yep yes yet you you'd you'll your you're yours youve
     cause dear fairly fancy feel hate having haha lol nope ooh pls plz prefer sir thx ty ideally mm mmm hopefully dollars
-    euros pounds bucks usd eur gbp cost costs expensive limit budget reset undo anytime somehow bought event occasion
+    euros pounds bucks usd eur gbp cost costs limit budget reset undo anytime somehow bought event occasion
     occasions guest color colour colors colours pattern size sizes length material brand category kindly great awesome
     cool lovely nicely clothes clothing garment garments apparel fashion suits match matching matches wardrobe closet
     second fourth fifth sixth draw sketch paint render imagine image picture drawing generate visualise visualize

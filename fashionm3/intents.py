@@ -11,6 +11,8 @@ ACTS = ("REQUEST:GET", "INFORM:REFINE", "INFORM:GET", "INFORM:DISAMBIGUATE", "AS
         "REQUEST:ADD_TO_CART")  # fmt: skip
 _PIECE = r"(?:it|this|that|these|those|them|one|the [\w -]{2,40}?)"
 _OUTFIT = r"(?:it|this|that|these|they|the (?:outfit|look|pieces|combination|two|set)|my (?:outfit|look)|everything|all this)"
+_ABOUT = (r"\b(?:tell me|know|hear|details?|info|information) (?:a (?:little|bit) )?(?:more )?(?:about|on) (?:them|both|it|that|this|those|these|"
+          r"the)\b|\bwhat can you tell me about\b")  # fmt: skip
 _RULES: dict[str, re.Pattern] = {
     name: re.compile("|".join(parts))
     for name, parts in {
@@ -25,10 +27,12 @@ _RULES: dict[str, re.Pattern] = {
         "cart": (r"\b(?:add|put|toss|throw|place|include|drop|stick|pop)\b[^.?!;]{0,90}\b(?:cart|basket|order)\b",
                  r"\b(?:i'?ll|i will|i shall|we'll|i'd like to|i want to|i wanna|let me|can i|could i|going to|gonna|i think i'll|"
                  r"ready to) (?:just |also |definitely |probably |go ahead and )?(?:take|buy|grab|order|purchase|have|go with|"
-                 r"go for|pick up|get|check ?out)\b(?! (?:a look|an idea|some(?:thing)? (?:like|similar)|to see|back|"
+                 r"go for|pick up|get)\b(?! (?:an?|some|any|you|me) )(?! (?:a look|an idea|some(?:thing)? (?:like|similar)|to see|back|it (?:in)?to|that into|"
                  r"(?:the |their |its |a )?(?:\w+ )?(?:prices?|costs?|brands?|sizes?|ratings?|reviews?|info|details|pricing|customer|"
-                 r"available)))", r"\b(?:in|to|update) (?:my|the) (?:shopping )?(?:cart|basket)\b", r"\bcheck ?out\b(?! the)",
-                 r"\b(?:buy|purchase) (?:it|that|this|those|these|them|both|the|one)\b", r"\bring (?:me|it|them|those) up\b",
+                 r"available)))", r"\b(?:in|to|update) (?:my|the) (?:shopping )?(?:cart|basket)\b",
+                 r"\b(?:ready|want|like|time|going|now) to check ?out\b|^\W*check ?out\b",
+                 r"\badd (?:the|that|this|those|these|it|them|another|both|one)\b(?! (?:to (?:the|my|that|this) (?:search|filter)|limit|filter))",
+                 r"\b(?:buy|purchase) (?:it|that|this|those|these|them|both|the|one)\b", r"\bring (?:me|it|them|those) up\b", r"\b(?:i'm|i am) buying\b",
                  r"\b(?:get|grab|give) me (?:that|those|these|both|two of|one of (?:those|these|them|the)|the (?:first|second))\b"),
         "try_on": (rf"\btry(?:ing)? (?:{_PIECE} )?on\b", r"\btry-?on\b",
                    r"\bon me\b(?! budget)", rf"\b(?:see|show|put|picture|imagine) (?:me (?:in|wearing)|myself (?:in|wearing)|{_PIECE} on"
@@ -55,9 +59,10 @@ _RULES: dict[str, re.Pattern] = {
                      r"\bstyle (?:it|this|that|them|the)\b", r"\bwhat else (?:should|could|can|do|would) i wear\b", r"\brest of (?:the|my) (?:outfit|look)\b",
                      r"\bbuild (?:an|me an|the) outfit (?:around|with|from)\b", r"\bmatch (?:it|this|that) with\b"),
         "compare": (r"\bcompar(?:e|es|ed|ison|isons|ing)\b", r"\bdifferen(?:ce|ces) (?:between|of|in|among)\b", r"\bdiffer\b", r"\bversus\b|\bvs\b",
-                    r"\b(?:how|tell me (?:how|the)) [^.?!;]{0,80}\b(?:are|is) different\b", r"\bdifferences\b",
-                    r"\bwhich (?:one |of (?:them|these|those|the two) )?(?:is|has|are) (?:the )?(?:cheaper|better|longer|nicer|higher|lower|more)\b",
-                    r"\b(?:tell me|know|hear|details?|info|information) (?:\w+ )?(?:more )?(?:about|on) (?:them|both|those|these|the)\b"),
+                    r"\b(?:how|tell me (?:how|the)) [^.?!;]{0,80}\b(?:are|is) different\b", r"\bdifferences\b", r"\bdifferent (?:between|from)\b|\bhow different\b", r"\b(?:is|are) [^.?!;]{5,80} the same\b",
+                    r"\bwhich (?:one |of (?:them|these|those|the) )?(?:[\w ]{1,20} )?(?:is|has|have|are) (?:the |a )?(?:cheaper|better|longer|nicer|higher|lower|more)\b",
+                    _ABOUT),
+        "about": (_ABOUT,),
         "more": (r"\b(?:show|see|any|some|have|got|are there|give)\b[^.?!;]{0,30}\b(?:more|others?|else|another|alternatives)\b(?! (?:expensive|about|"
                  r"than))", r"\b(?:something|anything|what|someone) (?:else|different)\b", r"^\W*(?:more|next|others?|else|another(?: one)?|keep going)\W*"
                  r"(?:please)?\W*$", r"\bother (?:ones|options|choices|ideas)\b", r"\bmore (?:options|choices|ideas|of (?:them|these|those|that))\b",
@@ -71,6 +76,9 @@ _RULES: dict[str, re.Pattern] = {
                 r"check|see|curious|wondering|wonder|need|have)\b",),
         "get": (r"\b(?:show|looking for|look for|find|search|recommend|suggest|need|want|interested in|shop(?:ping)? for|browse|see (?:some|any|your|more)|"
                 r"any|some|do you (?:have|sell|carry|stock)|have you got|got any|are there|is there|let's see|what do you have|what about|how about)\b",),
+        "seeks": (r"\b(?:show|looking for|look for|find|search|recommend|suggest|interested in|some(?:thing)?|any(?:thing)?|similar|same|like "
+                  r"(?:the|those|these|that|this)|options?|else|others?)\b|\b(?:do you have|have you got|i want|i need|i'd like) (?:an?|\w+s)\b",),
+        "i_mean": (r"\bi(?:'m| am)? (?:mean|meant|was (?:talking|asking|referring)|refer|referring|talking|speaking)\b(?! to)",),
         "mean": (r"\bi(?:'m| am)? (?:mean|meant|was (?:talking|asking|referring|looking)|refer|referring|talking|asking|speaking)\b",
                  r"^\W*(?:oh,? |sorry,? |um,? |uh,? |yeah,? |yes,? |both\b|the |that |those |these |just )"),
         "yes": (r"^\W*(?:yes|yeah|yep|yup|sure|correct|right|exactly|that's (?:right|it))\b",),

@@ -14,7 +14,6 @@ from fashionm3.catalogue_words import CatalogueWords, Named, Token
 from fashionm3.limits import Limits
 from fashionm3.wish import Scene
 from fcn.catalog import Catalog
-from fcn.errors import DataError
 from fcn.types import Item
 
 _COUNT = {"two": 2, "three": 3, "four": 4, "2": 2, "3": 3, "4": 4, "couple": 2}
@@ -46,17 +45,19 @@ _NOT_ORDER = re.compile(r"\b(?:first of all|at first|first time|last (?:time|nig
 _BEFORE = frozenset("the that this those these your my".split())
 _JOIN = frozenset("and or".split())
 _ONES = frozenset("one ones pair pairs".split())
+_BETWEEN = frozenset("two three four other same nice pair of lovely pretty very both".split())  # "those two nice boots"
 
 
 @dataclass(frozen=True)
 class Reference:
     """A stretch of the text and the pieces it names. kind: how, "it" for the piece last spoken of; items: () where it
-    speaks of a piece but nothing shown is one."""
+    speaks of a piece but nothing shown is one; named: what a description names."""
 
     kind: str
     start: int
     end: int
     items: tuple[str, ...]
+    named: tuple[Named, ...] = ()
 
 
 class References:
@@ -120,13 +121,15 @@ class References:
         while i < len(found):
             word = found[i].text
             begin = i + 1 if word in _BEFORE else i
+            while word in _BEFORE and begin < len(found) and found[begin].text in _BETWEEN:
+                begin += 1
             named, end, ones = self._names(found, begin)
             definite = begin > i
             if named and (ones or definite) and end > begin:
                 items = self._like(named, scene)
                 garment = ones or any(one.kind in ("category", "slot") for one in named)
                 if items or (definite and garment):
-                    refs.append(Reference("described", found[i].start, found[end - 1].end, items))
+                    refs.append(Reference("described", found[i].start, found[end - 1].end, items, tuple(named)))
                     i = end
                     continue
             i += 1
@@ -156,10 +159,7 @@ class References:
         return ()
 
     def _items(self, ids: Sequence[str]) -> list[Item]:
-        try:
-            return [self.catalog[row] for row in self.catalog.rows(list(ids))] if ids else []
-        except DataError:  # a piece that has left the shop since it was shown
-            return [self.catalog.get(one) for one in ids if one in self.catalog]
+        return [self.catalog.get(one) for one in ids if one in self.catalog]  # others have left the shop since
 
 
 def _is(item: Item, named: Named) -> bool:

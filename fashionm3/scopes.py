@@ -21,7 +21,7 @@ NEGATORS = re.compile(
 _ENDS = re.compile(r"[.;!?:]|\b(?:but|however|though|although|just|i want|i'd like|i need|i'm looking|show me|give me|please|because|i'll|so)\b")
 _LIST = re.compile(r"\s*(?:,\s*(?:or|nor|and)?|or|nor|and|/|,?\s*(?:or|nor|and) (?:any|a|an|anything|in|for|with))\s*(?:in\s+|too\s+)?")
 _SOFTENS = re.compile(
-    r"\b(?:preferably|ideally|maybe|perhaps|possibly|something like|sort of|i'd prefer|i would prefer|i prefer|i tend to like|"
+    r"\b(?:preferably|ideally|(?:maybe|perhaps|possibly)(?! (?:you|we|i|show|can|could|a (?:bit|little)))|something like|sort of|i'd prefer|i would prefer|i prefer|i tend to like|"
     r"i usually (?:like|wear)|i'm thinking(?: of| about)?|thinking of|such as|leaning towards?|hopefully|probably|"
     r"wouldn't mind|would love|say)\b"
 )

@@ -61,6 +61,7 @@ _GOOD = re.compile(r"^\W*(?:s|is|are|was|looks?|seems?)\W+(?:really |so |very |j
 _SEEKS = re.compile(r"\b(?:something|anything|one|ones|more|else|similar|looks?|much|just|items?|options?|would|'d|do you) $")
 _AS_LENGTH = re.compile(r"\b(?P<what>mini|knee|midi|calf|ankle|maxi|floor)(?:[ -]length)?(?: or |/| and )(?P<way>longer|shorter|below|above)\b|"
                         r"\b(?P<not>(?:not?|nothing|isn't|never)(?: \w+)? (?:too|so|very|that) )?(?P<how>long|short)\b(?![ -](?:sleeve|sleeved|hair))")  # fmt: skip
+_SEVERAL = re.compile(r"\b(?:the|those|these|of) (?:two|three|2|3)\b|\b(?:both|each of)\b")
 _DEARER = re.compile(r"\b(?:more expensive|pricier|dearer|more exclusive|higher (?:priced?|end))\b")
 _WANTS_LENGTH = re.compile(r"\b(?:a|an|the|some|any|something|anything|nice|pretty|really|very|in|is|be|want|need) $")
 _TOO = re.compile(r"\b(?:too|because|since|as it(?:'s| is)|it's|that's)\b.*")
@@ -151,13 +152,17 @@ class _Reading:
         return None
 
     def _prices(self) -> None:
+        words = self._tokens()
+        numbers = {token.start for i, token in enumerate(words) if token.text.isdigit() and self.words.find(words, i)[0] > 1}
         for one in amounts.prices(self.left):
+            if any(one.start <= start < one.end for start in numbers):  # "212 Local" is a brand
+                continue
             if one.low is not None:
                 self.limits["min_price"] = one.low
             if one.high is not None:
                 self.limits["under_price" if one.under else "max_price"] = one.high
             self._take(one.start, one.end)
-        found = amounts.size(self.left)
+        found = amounts.size(self.left, self.said)
         if found:
             self.limits["size"] = found[0]
             self._take(*found[1:])
@@ -170,7 +175,7 @@ class _Reading:
 
     def _references(self) -> list[Reference]:
         """Pieces spoken of. "The navy dress" of which none was shown is a wish, unless something is to be done to it."""
-        takes = self.doing in _TAKES_PIECE or self.scene.asking or form(self.plain, "mean")
+        takes = self.doing in _TAKES_PIECE or self.scene.asking or form(self.plain, "mean") or self._asks()
         found = []
         for ref in self.reader.references.find(self.left, self._tokens(), self.scene):
             if ref.kind == "described" and not ref.items and not takes:
@@ -179,6 +184,11 @@ class _Reading:
             self._take(ref.start, ref.end)
         named = [ref for ref in found if ref.kind != "it" and ref.items]
         return named if named else found  # "the red one, how would it look in blue": it is the red one
+
+    def _asks(self) -> bool:
+        """Whether the form of the message is that of a question for facts ("the price of ..."), not for pieces."""
+        facts = any(pattern.search(self.plain) for _, pattern in _FACTS)
+        return facts and bool(form(self.plain, "ask")) and not form(self.plain, "seeks")
 
     def _opinions(self) -> None:
         """Which pieces she likes or refuses, and why."""
@@ -290,8 +300,12 @@ class _Reading:
                         self.soft.append((one.start, said))
             elif not no:
                 wanted.append(named)
+                if not named.exact:
+                    self.soft.append((one.start, said))
             elif not some_refused:  # "not a red dress" refuses the red
                 self._refuse_kind(named)
+        if self.doing == "similar":  # what she saw is not here, its kind may be
+            wanted += [one for ref in self.refs if not ref.items for one in ref.named if one.kind != "attribute"]
         kinds = [named for named in wanted if named.kind == "category"]
         slots = [named for named in wanted if named.kind == "slot"]
         if kinds:
@@ -360,14 +374,18 @@ class _Reading:
             return Wish("REQUEST:GET", _TOOL_OF[doing], items=board or items or it, profile=labels, occasion=self.occasion)
         if doing == "draw":
             return Wish("REQUEST:GET", _TOOL_OF[doing], items=items or (it if self.refs else ()), words=self._rest())
+        asks = self.asked and not form(self.plain, "seeks")
+        if form(self.plain, "i_mean") or scene.asking and (asks or not form(self.plain, "seeks")) and doing in (None, "undo"):
+            return Wish("INFORM:DISAMBIGUATE", items=items or it, asked=self.asked)
         if doing == "compare":
             both = items if len(items) > 1 else scene.shown[-1][:2] if scene.shown and not explicit else items
-            return Wish("REQUEST:COMPARE", items=both, asked=self.asked)
+            one = len(items) == 1 and form(self.plain, "about")  # "tell me about the second"
+            return Wish("ASK:GET" if one else "REQUEST:COMPARE", items=items if one else both, asked=self.asked)
         if doing == "complete":
             return Wish("REQUEST:GET", _TOOL_OF[doing], items=items or it, words=self._rest(), **told)
         wishes = bool(self.limits or self.changes or self.lifted)
-        if self.asked and not wishes and not (doing == "similar"):
-            several = len(explicit) > 1 or len(items) > 1
+        if self.asked and doing != "similar" and (not wishes or self._asks()):
+            several = len(explicit) > 1 or bool(_SEVERAL.search(self.plain))
             return Wish("REQUEST:COMPARE" if several else "ASK:GET", items=items or it, asked=self.asked)
         return self._sought(items, it, explicit, told)
 
