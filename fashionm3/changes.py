@@ -41,8 +41,8 @@ DARKER = 0.08  # the least difference of lightness, in CIELAB's L / 100, that co
 CHEAPER = 0.9  # the most of the price that counts as cheaper
 
 _PATTERNS = {
-    "plain": "plain solid",
-    "striped": "striped stripes stripe stripy stripey",
+    "plain": "plain solid monochromatic one-color plainer",
+    "striped": "striped stripes stripe stripy stripey stripped",
     "floral": "floral flowers flower flowered flowery florals",
     "dotted": "dotted dots polka-dot polka-dots polka-dotted spotted",
     "checked": "checked checkered plaid gingham tartan checks",
@@ -50,10 +50,6 @@ _PATTERNS = {
 _SLEEVES = {"sleeveless": "sleeveless", "short": "short-sleeved short-sleeve short-sleeves",
             "long": "long-sleeved long-sleeve long-sleeves"}  # fmt: skip
 _LENGTHS = {"mini": "mini", "midi": "midi", "maxi": "maxi"}
-_COMPARED = {
-    "longer": "longer", "shorter": "shorter", "looser": "looser baggier", "tighter": "tighter", "darker": "darker",
-    "lighter": "lighter", "cheaper": "cheaper",
-}  # fmt: skip
 _SYNONYMS = {"gray": "grey", "golden": "gold", "off white": "off-white", "navy blue": "navy", "wine red": "burgundy",
              "wine": "burgundy", "maroon": "burgundy"}  # fmt: skip
 # What is said about a piece without saying anything of it.
@@ -62,7 +58,8 @@ _FILLERS = frozenset("is it it's its a an the has have with and more in color co
                      "bit little slightly also on shade tone hue as over".split())  # fmt: skip
 _PHRASES = (
     (r"\b(no|without|doesn't have|does not have) (any )?sleeves?\b", "sleeveless"),
-    (r"\b(short|shorter|long|longer)[ -](sleeved|sleeves|sleeve)\b", r"\1-\2"),
+    (r"\b(short|long)[ -](sleeved|sleeves|sleeve)\b", r"\1-\2"),
+    (r"\b(?:one|a single|only one) colou?r\b", "one-color"),
     (r"\bpolka dots?\b|\bpolka dotted\b", "polka-dot"),
 )
 
@@ -89,9 +86,6 @@ _COMPARED_FORMS = tuple(
 )  # fmt: skip
 
 
-_SLEEVE_WORDS = ("sleeved", "sleeves", "sleeve")
-
-
 def _table(words: Mapping[str, str], made: str) -> dict[str, str]:
     return {word: made.format(value) for value, some in words.items() for word in some.split()}
 
@@ -100,8 +94,6 @@ _WORDS = (
     _table(_PATTERNS, "pattern={}")
     | _table(_SLEEVES, "sleeves={}")
     | _table(_LENGTHS, "length={}")
-    | _table(_COMPARED, "{}")
-    | {f"{more}-{word}": f"{more} sleeves" for more in ("longer", "shorter") for word in _SLEEVE_WORDS}
 )
 NO_SHADES = ("ice", "stone", "ash", "ink", "blood", "pearl")  # of a print, more often than of a colour
 _SHADES = sorted(SHADES.keys() - set(NO_SHADES), key=lambda name: (-len(name), name))
@@ -168,13 +160,20 @@ def steps_from(name: str, bound: str, values: Iterable[str], up: bool) -> tuple[
 
 def stated(text: str) -> frozenset[str] | None:
     """The changes a person's words ask for; None where a word of theirs is not understood, or nothing is asked for."""
+    found, unknown = told(text)
+    return None if unknown else found or None
+
+
+def told(text: str) -> tuple[frozenset[str], list[str]]:
+    """The changes that words name, and the words that are not understood: they may turn what the others say."""
     text = " ".join(text.lower().replace(",", " ").rstrip(" .!").split())
     for pattern, by in _PHRASES:
         text = re.sub(pattern, by, text)
-    found = {f"color={same_colour(match[1])}" for match in _SHADE.finditer(text)}
-    for word in _SHADE.sub(" ", text).split():
-        if word in _WORDS:
-            found.add(_WORDS[word])
-        elif word not in _FILLERS:
-            return None
-    return frozenset(found) or None
+    found = set()
+    for name, start, end in compared(text):
+        found.add(name)
+        text = f"{text[:start]}{' ' * (end - start)}{text[end:]}"
+    found |= {f"color={same_colour(match[1])}" for match in _SHADE.finditer(text)}
+    words = _SHADE.sub(" ", text).split()
+    found |= {_WORDS[word] for word in words if word in _WORDS}
+    return frozenset(found), [word for word in words if word not in _WORDS and word not in _FILLERS]
