@@ -18,7 +18,7 @@ setup(
     license="Apache-2.0",
     # Listed by name: a wheel with a top-level `datasets` would overwrite Hugging Face's.
     packages=["fcn", "seqllm", "fashionm3"],
-    package_data={"fcn": ["report.css"]},
+    package_data={"fcn": ["report.css"], "fashionm3": ["web/*"]},
     python_requires=">=3.10",
     install_requires=[
         "torch>=2.6",
@@ -45,6 +45,11 @@ setup(
         "pillow>=11",
         "scipy>=1.11",
         "opencv-python-headless>=4.10",
+        "gradio>=6.0",
+        "mcp>=2.0",
+        "pydantic>=2.11",
+        "fastapi>=0.115",
+        "uvicorn>=0.30",
     ],
     extras_require={
         "dev": [

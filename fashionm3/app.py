@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,8 +19,9 @@ from starlette.responses import PlainTextResponse
 
 from fashionm3.assistant import Assistant
 from fashionm3.gate import LOOPBACK, UPLOAD, Gate
-from fashionm3.page import Page, jpeg, plain
-from fashionm3.uploads import take_picture
+from fashionm3.page import Page
+from fashionm3.plain import plain
+from fashionm3.uploads import small_jpeg, take_picture
 from fcn.errors import DataError
 
 WEB = Path(__file__).with_name("web")
@@ -56,8 +58,9 @@ def blocks(page: Page) -> gr.Blocks:
     return made
 
 
-def application(page: Page, host: str = "127.0.0.1", port: int = 7860) -> FastAPI:
-    """The whole server: gradio's page behind the gate, and the routes for pictures."""
+def application(page: Page, host: str = "127.0.0.1", port: int = 7860, hosts: Sequence[str] = ()) -> FastAPI:
+    """The whole server: gradio's page behind the gate, and the routes for pictures. hosts: names it answers for; by
+    default those of the loopback, or any where it listens to more."""
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
     @contextlib.asynccontextmanager
@@ -76,7 +79,7 @@ def application(page: Page, host: str = "127.0.0.1", port: int = 7860) -> FastAP
     @lru_cache(maxsize=2048)
     def thumbnail(item_id: str) -> bytes | None:
         picture = page.assistant.tools.picture(item_id)
-        return None if picture is None else jpeg(picture, THUMB)
+        return None if picture is None else small_jpeg(picture, THUMB)
 
     @app.get("/picture/item")
     def item_picture(id: str) -> Response:
@@ -112,13 +115,15 @@ def application(page: Page, host: str = "127.0.0.1", port: int = 7860) -> FastAP
         ssr_mode=False, pwa=False, mcp_server=False, theme=_theme(), css_paths=WEB / "page.css",
         js=(WEB / "page.js").read_text(encoding="utf-8"),
     )  # fmt: skip
-    server.add_middleware(Gate, hosts=LOOPBACK if host in (*LOOPBACK, "::1") else ())
+    server.add_middleware(Gate, hosts=hosts or (LOOPBACK if host in (*LOOPBACK, "::1") else ()))
     return server
 
 
-def serve(assistant: Assistant, host: str = "127.0.0.1", port: int = 7860) -> None:
+def serve(
+    assistant: Assistant, host: str = "127.0.0.1", port: int = 7860, hosts: Sequence[str] = ()
+) -> None:
     """Serve the page until stopped."""
-    app = application(Page(assistant), host, port)
+    app = application(Page(assistant), host, port, hosts)
     shown = f"[{host}]" if ":" in host else host
     print(f"http://{shown}:{port}   <- open it in a browser", flush=True)
     # A forwarded address is believed from nobody: the limit of requests counts by the address that asks.

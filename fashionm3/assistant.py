@@ -17,6 +17,7 @@ from dataclasses import replace
 
 from fashionm3 import answers
 from fashionm3.limits import Limits
+from fashionm3.naming import named
 from fashionm3.results import Answer, Card, Found, OutfitScore
 from fashionm3.session import MESSAGE, Session, State
 from fashionm3.tools import SHOWN, Tools
@@ -74,20 +75,23 @@ class Assistant:
         return [*self.stream(session, text, picture, landmarks)][-1]
 
     def stream(
-        self, session: Session, text: str, picture: bytes | None = None, landmarks: Mapping[str, object] | None = None
+        self, session: Session, text: str, picture: bytes | None = None, landmarks: Mapping[str, object] | None = None,
+        kept: bool = False,
     ) -> Iterator[str | Answer]:
-        """As `reply`: words as soon as there are any, then the answer."""
+        """As `reply`: words as soon as there are any, then the answer. kept: the picture is one sent before, for a
+        try-on should she ask for one; this message came without."""
         began = time.perf_counter()
         text = one_line(text)[:MESSAGE]
-        wish = self.reader.read(text, session.state.scene(picture is not None))
-        if not text and picture is not None:
+        sent = picture is not None and not kept
+        wish = self.reader.read(text, session.state.scene(sent))
+        if not text and sent:
             wish = replace(wish, tool="try_on")
         session.say("person", text)
         if wish.tool in SLOW:
             yield SLOW[wish.tool]
         if wish.undo:
             undone = session.undo()
-            wish = replace(self.reader.read(text, _scene_of_focus(session.state)), undo=True)
+            wish = replace(self._read(text, _scene_of_focus(session.state)), undo=True)
             answer, state = self._back(session, wish, undone), None
         else:
             state = self._held(session.state, wish)
@@ -136,6 +140,11 @@ class Assistant:
         return self._finished(session, Answer(text=f"Forgotten: {what}.", act="INFORM:FORGET"))
 
     # -- within ------------------------------------------------------------------------------------------------
+
+    def _read(self, text: str, scene: Scene) -> Wish:
+        text, scene, items = named(text, scene, lambda item_id: self._card(item_id).title)
+        wish = self.reader.read(text, scene)
+        return replace(wish, items=tuple(dict.fromkeys([*items, *wish.items]))) if items else wish
 
     def _held(self, state: State, wish: Wish) -> State:
         """The state with what a message tells, before it is answered."""
@@ -213,8 +222,9 @@ class Assistant:
         return self._with(Answer(text=said, act="INFORM:GET", tool="alternatives"), state, found)
 
     def _complete(self, session: Session, state: State, wish: Wish, held: Limits) -> tuple[Answer, State]:
-        focus = next(iter(wish.items), state.focus if not state.outfit else None)
-        worn = _worn_with(state.outfit, [self._card(focus)], self._card) if focus else state.outfit
+        chosen = wish.items or (() if state.outfit or state.focus is None else (state.focus,))
+        worn = _worn_with(state.outfit, [self._card(one) for one in chosen], self._card)
+        focus = next(iter(chosen), None)
         if not worn:
             return self._recommend(session, state, wish, held)
         slots = self.tools.slots_of(wish.limits)
@@ -222,7 +232,7 @@ class Assistant:
             held = held.without("category")
         elif not slots:
             slots = self.tools.slots_of(held)
-        board = tuple(one for one in worn if one == focus or self._card(one).slot not in slots)
+        board = tuple(one for one in worn if one in chosen or self._card(one).slot not in slots)
         found = self.tools.complete_outfit(board, slots, state.profile, state.words, state.occasion, self.k, held)
         base = [self._card(one) for one in board]
         one_slot = len({card.slot for card in found.items}) == 1

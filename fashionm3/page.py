@@ -5,29 +5,28 @@ Sessions are known by ids of this server alone. What goes wrong is said in plain
 
 from __future__ import annotations
 
-import io
 import logging
 import time
 from collections.abc import Callable, Iterator
 
 import gradio as gr
-from PIL import Image
 
 from fashionm3.assistant import Assistant
 from fashionm3.cards import Round, live_html, problem_html, status_html, talk_html
 from fashionm3.landmarks import Landmarks
 from fashionm3.panel import panel_html
+from fashionm3.plain import FAILED, plain
 from fashionm3.rate import RateLimit
 from fashionm3.results import Answer, Card
 from fashionm3.session import MESSAGE, Session
 from fashionm3.sessions import Sessions, Visit
+from fashionm3.uploads import small_jpeg
 from fcn.errors import DataError, DresswellError, Problem
 
 RATE, BURST = 0.5, 10  # messages of one talk a second, and at once
 OPENING, OPENED = 1.0, 100  # talks of one client a second, and at once
 PIECE_SECONDS = 0.08  # between two updates of an answer that is being written
 BUTTONS = {"alternatives": "Show me something like it", "goes": "What goes with it?", "wear": "Try it on me"}
-FAILED = "Something went wrong on our side. Your talk is kept: say it again, or in other words."
 
 log = logging.getLogger(__name__)
 
@@ -130,7 +129,7 @@ class Page:
             yield from self._streamed(visit, BUTTONS[do], do == "wear" and visit.upload is not None, title)
         elif do == "score":
             yield from self._streamed(visit, "How well does the outfit go together?", False)
-        elif do in ("like", "refuse", "forget", "off"):
+        elif do in ("like", "refuse", "forget", "forget-all", "drop-limits", "off"):
             yield self._shown(visit, status_html(self._clicked(visit, do, item, what)))
         elif do == "mark":
             visit.landmarks = self._marked(visit, order.get("points"))
@@ -172,7 +171,7 @@ class Page:
             raise _too_fast(wait)
         with visit.turn() as session:
             person = visit.upload.jpeg if visit.upload else None
-            for piece in self.assistant.stream(session, text, person, visit.landmarks if person else None):
+            for piece in self.assistant.stream(session, text, person, visit.landmarks, kept=not attached):
                 if isinstance(piece, Answer):
                     visit.rounds.append(_round(visit, said or text, piece, attached))
                 yield piece
@@ -185,6 +184,14 @@ class Page:
                 return "Taken off the board."
             if do == "forget":
                 return self.assistant.forget(session, what).text
+            if do == "forget-all":
+                for kind in ("profile", "likes"):
+                    self.assistant.forget(session, kind)
+                return "All I believed about you is forgotten."
+            if do == "drop-limits":
+                for name, _ in session.state.limits.each():
+                    self.assistant.forget(session, name)
+                return "No limits are held any more."
             self._item(item)
             return (self.assistant.like if do == "like" else self.assistant.refuse)(session, item).text
 
@@ -217,7 +224,7 @@ class Page:
         named = {one: self.assistant.tools.item(one) for one in [*state.liked[-3:], *list(state.refused)[-3:]]}
         cards = {one: Card.of(item) for one, item in named.items() if item is not None}
         panel = panel_html(
-            outfit, scored if same else None, state.limits.words(), state.profile, state.occasion,
+            outfit, scored if same else None, state.limits.each(), state.profile, state.occasion,
             [cards[one] for one in state.liked[-3:] if one in cards],
             {cards[one].title: why for one, why in list(state.refused.items())[-3:] if one in cards},
             visit.upload is not None,
@@ -238,29 +245,16 @@ class Page:
         return rounds
 
 
-def plain(error: DresswellError) -> str:
-    """What a person reads of an error: what is wrong and what to do, without the names of fields and files."""
-    problem = error.problems[0]
-    said = problem.message[:1].upper() + problem.message[1:]
-    return f"{said}: {problem.remedy}." if problem.remedy else f"{said}."
-
-
-def jpeg(picture: bytes, side: int = 1024) -> bytes:
-    opened = Image.open(io.BytesIO(picture)).convert("RGB")
-    opened.thumbnail((side, side))
-    stream = io.BytesIO()
-    opened.save(stream, "JPEG", quality=88)
-    return stream.getvalue()
 
 
 def _round(visit: Visit, said: str, answer: Answer, attached: bool) -> Round:
     pictures = {}
     if answer.drawing:
-        pictures["drawing"] = visit.keep(jpeg(answer.drawing.png))
+        pictures["drawing"] = visit.keep(small_jpeg(answer.drawing.png))
         answer = answer.model_copy(update={"drawing": answer.drawing.model_copy(update={"png": b""})})
     if answer.worn:
-        pictures["before"] = visit.keep(jpeg(answer.worn.before_png))
-        pictures["after"] = visit.keep(jpeg(answer.worn.png))
+        pictures["before"] = visit.keep(small_jpeg(answer.worn.before_png))
+        pictures["after"] = visit.keep(small_jpeg(answer.worn.png))
         answer = answer.model_copy(update={"worn": answer.worn.model_copy(update={"png": b"", "before_png": b""})})
     return Round(said, answer, pictures, attached)
 

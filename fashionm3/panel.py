@@ -15,15 +15,15 @@ from fcn.report import esc, ring
 def panel_html(
     outfit: Sequence[Card],
     score: OutfitScore | None,
-    limits: Sequence[str],
+    limits: Sequence[tuple[str, str]],
     profile: Sequence[str],
     occasion: str | None,
     liked: Sequence[Card],
     refused: Mapping[str, str],
     picture: bool,
 ) -> str:
-    """limits: in plain words; profile: "group=value" labels; refused: title -> why; picture: whether one of the person
-    is kept."""
+    """limits: name and plain words; profile: "group=value" labels; refused: title -> why; picture: whether one of the
+    person is kept."""
     return (
         '<aside aria-label="Outfit and what the assistant holds to">'
         f"{_board(outfit, score)}{_limits(limits)}{_profile(profile, occasion, liked, refused, picture)}</aside>"
@@ -46,7 +46,8 @@ def _board(outfit: Sequence[Card], score: OutfitScore | None) -> str:
     )
     known = [card.price for card in outfit if card.price is not None]
     total = f'<p class="total">Together {sum(known):,.2f}</p>' if len(known) == len(outfit) > 1 else ""
-    return _section("board", "Outfit", f'<ul class="pieces">{pieces}</ul>{total}{_score(score) if len(outfit) > 1 else ""}', len(outfit))
+    judged = _score(score) if len(outfit) > 1 else ""
+    return _section("board", "Outfit", f'<ul class="pieces">{pieces}</ul>{total}{judged}', len(outfit))
 
 
 def _score(score: OutfitScore | None) -> str:
@@ -65,9 +66,11 @@ def _tone(value: float) -> str:
     return "good" if value >= 0.5 else "mid" if value >= 0.3 else "bad"
 
 
-def _limits(limits: Sequence[str]) -> str:
-    chips = _chips([(one, one) for one in limits], "forget", "Drop the limit")
-    return _section("limits", "I hold to", chips or '<p class="empty">No limits yet.</p>', len(limits))
+def _limits(limits: Sequence[tuple[str, str]]) -> str:
+    chips = _chips(limits, "forget", "Drop the limit")
+    if len(limits) > 1:
+        chips += '<p><button type="button" class="quiet" data-do="drop-limits">Drop all limits</button></p>'
+    return _section("limits", "I hold to", chips or '<p class="empty">No limits.</p>', len(limits))
 
 
 def _profile(
@@ -79,7 +82,7 @@ def _profile(
 ) -> str:
     believed = [(one, one.replace("=", ": ", 1).replace("_", " ")) for one in profile]
     if occasion:
-        believed.append(("occasion", f"for: {occasion}"))
+        believed.append((occasion, f"for: {occasion}"))
     parts = [_chips(believed, "forget", "Forget")]
     if liked:
         parts.append(f'<p class="said-of">Liked: {esc(", ".join(card.title for card in liked[-3:]))}</p>')
@@ -91,7 +94,7 @@ def _profile(
                      '<button type="button" class="quiet" data-do="no-picture">Delete it</button></p>')  # fmt: skip
     inner = "".join(parts) or '<p class="empty">Nothing yet. I learn only from what you say and click here.</p>'
     inner += (
-        '<div class="tools"><button type="button" class="quiet" data-do="forget" data-what="profile">Forget all of it'
+        '<div class="tools"><button type="button" class="quiet" data-do="forget-all">Forget all of it'
         '</button><button type="button" class="quiet" data-do="export">Download talk</button>'
         '<button type="button" class="quiet" data-do="pick-talk">Restore talk</button>'
         '<button type="button" class="quiet" data-do="end">End and delete</button></div>'

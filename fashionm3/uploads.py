@@ -14,6 +14,8 @@ import re
 import zipfile
 from dataclasses import dataclass
 
+from PIL import Image
+
 from fcn.errors import DataError, Problem
 from fcn.images import is_heic, looks_like_picture, open_image
 
@@ -74,10 +76,7 @@ def take_picture(data: bytes) -> Upload:
         message = f"the picture is too small ({picture.width} x {picture.height} pixels)"
         raise _refused(message, f"choose one of at least {MIN_SIDE} pixels a side")
     picture.thumbnail((MAX_SIDE, MAX_SIDE))
-    picture.info.clear()  # Pillow would write comment and profile of the file that came into the new one
-    stream = io.BytesIO()
-    picture.save(stream, "JPEG", quality=92)
-    return Upload(stream.getvalue(), *picture.size)
+    return Upload(_jpeg(picture), *picture.size)
 
 
 def from_base64(text: str) -> Upload:
@@ -90,6 +89,20 @@ def from_base64(text: str) -> Upload:
     except (binascii.Error, ValueError) as error:
         raise _refused("the picture is not base64", "give the file's bytes as base64, no path or URL") from error
     return take_picture(data)
+
+
+def small_jpeg(picture: bytes, side: int = MAX_SIDE) -> bytes:
+    """A picture of our own, as a JPEG of at most `side` pixels a side."""
+    opened = open_image(picture)
+    opened.thumbnail((side, side))
+    return _jpeg(opened)
+
+
+def _jpeg(picture: Image.Image) -> bytes:
+    picture.info.clear()  # Pillow would write comment and profile of the file that came into the new one
+    stream = io.BytesIO()
+    picture.save(stream, "JPEG", quality=90)
+    return stream.getvalue()
 
 
 def too_large_remedy() -> str:

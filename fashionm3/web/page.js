@@ -140,6 +140,7 @@
       this.at = 0;
       this.set = {};
       this.cross = [0.35, 0.25];
+      document.activeElement?.blur(); // a box that had the keyboard before takes no keys after the dialog, in Chromium
       $("marks").showModal();
       $("marks-sheet").focus();
       this.draw();
@@ -189,7 +190,7 @@
     },
     close() {
       $("marks").close();
-      $("message").focus();
+      requestAnimationFrame(() => $("message").focus());
     },
   };
   document.addEventListener("click", (event) => {

@@ -1,0 +1,14 @@
+"""Errors as a person reads them."""
+
+from __future__ import annotations
+
+from fcn.errors import DresswellError
+
+FAILED = "Something went wrong on our side. Your talk is kept: say it again, or in other words."
+
+
+def plain(error: DresswellError) -> str:
+    """What is wrong and what to do, without the names of fields and files."""
+    problem = error.problems[0]
+    said = problem.message[:1].upper() + problem.message[1:]
+    return f"{said}: {problem.remedy}." if problem.remedy else f"{said}."
