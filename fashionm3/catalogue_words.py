@@ -41,6 +41,7 @@ from fcn.types import SLOTS
 
 VALUES = 2000  # of an attribute, the commonest: free text beyond them is nobody's word for a limit
 WORDS = 6  # of a phrase
+LONGEST = 24  # letters of a word that may be misspelt
 NEAR = 0.25  # CIELAB / 100: as far as a shade may lie from the catalogue's colour that it leads to
 _TOKEN = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 _AND = re.compile(r"\s*(?:[,;/|&+]|\band\b)\s*")
@@ -145,7 +146,7 @@ class CatalogueWords:
 
     def spelt(self, word: str) -> str | None:
         """The word of the trade that a misspelt one is one letter away from; None where it may be right as it is."""
-        if len(word) < 5 or not word.isalpha() or word in FILLERS or word in NO_TYPO or word in self:
+        if not 5 <= len(word) <= LONGEST or not word.isalpha() or word in FILLERS or word in NO_TYPO or word in self:
             return None
         cuts = [(word[:i], word[i:]) for i in range(1, len(word) + 1)]  # the first letter is hardly ever wrong
         near = {a + b[1:] for a, b in cuts if b} | {a + b[1] + b[0] + b[2:] for a, b in cuts if len(b) > 1}

@@ -54,15 +54,16 @@ class ProfileWords:
         found: list[tuple[str, int, int]] = []
         both = self._of_self | self._plainly
         for match in self._self.finditer(text) if self._self else ():
-            start, end = match.span()
-            found.append((both[_blanks(match[1])], start, end))
-            while more := self._more.match(text, end):
+            found.append((both[_blanks(match[1])], *match.span()))
+        measured = self._measured(text)
+        for _, _, end in [*found, *measured]:  # "tall and curvy"
+            while self._more and (more := self._more.match(text, end)):
                 found.append((both[_blanks(more[1])], *more.span()))
                 end = more.end()
         for match in self._any.finditer(text) if self._any else ():
             if not any(start < match.end() and match.start() < end for _, start, end in found):
                 found.append((self._plainly[_blanks(match[1])], *match.span(1)))
-        found += self._measured(text)
+        found += measured
         kept: dict[str, tuple[str, int, int]] = {}
         for one in sorted(found, key=lambda one: one[1]):
             kept.setdefault(one[0].partition("=")[0], one)

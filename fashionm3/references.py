@@ -7,7 +7,7 @@ newest list that has such a piece, then on the outfit board.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from fashionm3.catalogue_words import CatalogueWords, Named, Token
@@ -117,6 +117,8 @@ class References:
     def _described(self, found: Sequence[Token], scene: Scene) -> list[Reference]:
         """ "the navy one", "that linen dress", "those boots"; also a bare "navy one"."""
         refs: list[Reference] = []
+        around: list[list[Item]] | None = None
+        known: dict[tuple[Named, ...], tuple[str, ...]] = {}
         i = 0
         while i < len(found):
             word = found[i].text
@@ -126,10 +128,14 @@ class References:
             named, end, ones = self._names(found, begin)
             definite = begin > i
             if named and (ones or definite) and end > begin:
-                items = self._like(named, scene)
+                key = tuple(named)
+                if key not in known:
+                    around = around or self._around(scene)
+                    known[key] = self._like(named, around)
+                items = known[key]
                 garment = ones or any(one.kind in ("category", "slot") for one in named)
                 if items or (definite and garment):
-                    refs.append(Reference("described", found[i].start, found[end - 1].end, items, tuple(named)))
+                    refs.append(Reference("described", found[i].start, found[end - 1].end, items, key))
                     i = end
                     continue
             i += 1
@@ -151,14 +157,19 @@ class References:
         ones = end < len(found) and found[end].text in _ONES and bool(named)
         return named, end + ones, ones
 
-    def _like(self, named: Sequence[Named], scene: Scene) -> tuple[str, ...]:
-        for ids in (*reversed(scene.shown), scene.outfit, (scene.focus,) if scene.focus else ()):
-            fit = tuple(item.item_id for item in self._items(ids) if all(_is(item, one) for one in named))
+    def _like(self, named: Sequence[Named], around: Sequence[Sequence[Item]]) -> tuple[str, ...]:
+        for items in around:
+            fit = tuple(item.item_id for item in items if all(_is(item, one) for one in named))
             if fit:
                 return fit
         return ()
 
-    def _items(self, ids: Sequence[str]) -> list[Item]:
+    def _around(self, scene: Scene) -> list[list[Item]]:
+        lists = (*reversed(scene.shown), scene.outfit, (scene.focus,) if scene.focus else ())
+        items = {item.item_id: item for item in self._items(dict.fromkeys(one for ids in lists for one in ids))}
+        return [[items[one] for one in ids if one in items] for ids in lists]
+
+    def _items(self, ids: Iterable[str]) -> list[Item]:
         return [self.catalog.get(one) for one in ids if one in self.catalog]  # others have left the shop since
 
 

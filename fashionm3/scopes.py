@@ -21,9 +21,9 @@ NEGATORS = re.compile(
 _ENDS = re.compile(r"[.;!?:]|\b(?:but|however|though|although|just|i want|i'd like|i need|i'm looking|show me|give me|please|because|i'll|so)\b")
 _LIST = re.compile(r"\s*(?:,\s*(?:or|nor|and)?|or|nor|and|/|,?\s*(?:or|nor|and) (?:any|a|an|anything|in|for|with))\s*(?:in\s+|too\s+)?")
 _SOFTENS = re.compile(
-    r"\b(?:preferably|ideally|(?:maybe|perhaps|possibly)(?! (?:you|we|i|show|can|could|a (?:bit|little)))|something like|sort of|i'd prefer|i would prefer|i prefer|i tend to like|"
+    r"\b(?:preferably|ideally|(?:maybe|perhaps|possibly)(?! (?:you|we|i|show|can|could|a (?:bit|little))\b)|something like|sort of|i'd prefer|i would prefer|i prefer|i tend to like|"
     r"i usually (?:like|wear)|i'm thinking(?: of| about)?|thinking of|such as|leaning towards?|hopefully|probably|"
-    r"wouldn't mind|would love|say)\b"
+    r"wouldn't mind|would love|say|(?:i|she|he|we|they)(?: really| also)? (?:loves?|likes?|adores?)(?! to\b))\b"
 )
 _SOFTENED = re.compile(r"\b(?:if possible|if you have (?:it|any|one)|would be (?:nice|great|lovely|good|ideal|perfect|best)|or so|or similar|"
                        r"or something|nice to have|is a plus|a plus|preferred)\b|-ish\b")  # fmt: skip

@@ -33,7 +33,8 @@ from fashionm3.wish import Scene, Wish
 from fcn.catalog import Catalog
 from fcn.types import LabelVocabulary, one_line
 
-LONGEST = 2000  # characters of a message that are read
+LONGEST = 1000  # characters of a message that are read
+NEAR = 120  # characters around a piece in which something may be said of it
 _MUST = re.compile(r"\b(?:only|must|has to be|have to be|needs to be|strictly)\b")
 _FACTS = (
     ("price", re.compile(r"\bhow much\b|\b(?:price|pricing|cost|retail)s?\b|\bhow (?:expensive|pricey|cheap)\b")),
@@ -196,7 +197,8 @@ class _Reading:
             begin = max((self.left.rfind(mark, 0, ref.start) for mark in ".;!?"), default=-1) + 1
             ends = [place for mark in ".;!?" if (place := self.left.find(mark, ref.end)) >= 0]
             end = min(ends, default=len(self.left))
-            before, after = re.sub(r"~+(?: and | or )?$", "", self.left[begin : ref.start]), self.left[ref.end : end]
+            before, after = self.left[max(begin, ref.start - NEAR) : ref.start], self.left[ref.end : min(end, ref.end + NEAR)]
+            before = re.sub(r"~+(?: and | or )?$", "", before)
             bad = _DISLIKE.search(before) or (_BAD.search(after) and not _LIKE.search(before))
             if bad and ref.kind in ("all", "it") and compared(after):
                 continue  # "these are too long" asks for shorter ones
@@ -392,20 +394,22 @@ class _Reading:
     def _sought(self, items: tuple[str, ...], it: tuple[str, ...], explicit: list[Reference], told: dict) -> Wish:
         """The wish of a message that looks for something, or tells something."""
         scene = self.scene
-        like = tuple(one for one in items if one not in self.refused)
+        explicit = [ref for ref in explicit if ref.kind != "all"]  # "these are too long" is of no one of them
+        like = tuple(one for ref in explicit for one in ref.items if one not in self.refused)
         priced = {"max_price", "under_price", "min_price"} & self.limits.keys()
         changes = self.changes - {"cheaper", "dearer"} if priced else self.changes
         words = self._rest()
-        base = like or it or (scene.shown[-1][:1] if scene.shown else ())
+        alike = tuple(one for one in items if one not in self.refused) if self.doing == "similar" else ()
+        base = like or alike or it or (scene.shown[-1][:1] if scene.shown else ())
         if changes & {"cheaper", "dearer"}:
             told["limits"] = self._beside(told["limits"], like if explicit else (), "cheaper" in changes)
         compares = changes - {"dearer"} if explicit and like else changes - {"cheaper", "dearer"}
-        similar = self.doing == "similar" and (explicit or self.refs)
+        similar = self.doing == "similar" and bool(self.refs)
         if explicit and like and not self.refused and self.limits.keys() & {"attributes", "size"} and not (
             self.limits.keys() & {"categories", "slots"}):  # "have you the second in green"
             similar = True
         if (similar or compares) and base and not (self.liked and not compares and not similar):
-            act = "INFORM:GET" if self.refs else "INFORM:REFINE"
+            act = "INFORM:GET" if explicit or similar else "INFORM:REFINE"
             return Wish(act, "alternatives", items=base, changes=compares, words=words, **told)
         act = "REQUEST:GET" if {"categories", "slots"} & self.limits.keys() or not scene.shown else "INFORM:REFINE"
         tool = "search" if form(self.plain, "search") else "recommend"
