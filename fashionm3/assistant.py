@@ -83,7 +83,7 @@ class Assistant:
         began = time.perf_counter()
         text = one_line(text)[:MESSAGE]
         sent = picture is not None and not kept
-        wish = self.reader.read(text, session.state.scene(sent))
+        wish = self._read(text, session.state.scene(sent))
         if not text and sent:
             wish = replace(wish, tool="try_on")
         session.say("person", text)
