@@ -251,7 +251,7 @@ FILLERS = frozenset(
     occasions guest color colour colors colours pattern size sizes length material brand category kindly great awesome
     cool lovely nicely clothes clothing garment garments apparel fashion suits match matching matches wardrobe closet
     second fourth fifth sixth draw sketch paint render imagine image picture drawing generate visualise visualize
-    illustrate create tall previous sister's surprise loves free""".split()
+    illustrate create tall previous sister's surprise loves free complete""".split()
 )  # fmt: skip
 # English near the words of clothes that is no misspelling of them.
 NO_TYPO = frozenset(

@@ -49,7 +49,7 @@ _RULES: dict[str, re.Pattern] = {
                   r"\b(?:rate|score|judge|evaluate|review) (?:my|this|the|these|our) (?:outfit|look|combination|combo|pieces|set)\b",
                   r"\bwhat do you (?:think|say) (?:of|about|to) (?:my|this|the) (?:outfit|look|combination|combo)\b",
                   r"\b(?:is|are) (?:this|that|it|these|my outfit|the outfit|this outfit) (?:a )?(?:good (?:outfit|match|combination)|ok together|"
-                  r"flattering|right for me|good together)\b", r"\bdo (?:these|they|those) go together\b",
+                  r"flattering|right for me|good together)\b", r"\b(?:go|goes|work|look|fit|be worn) (?:good |well |nice )?together\b",
                   r"\bwhich (?:piece|one|item) spoils\b", r"\bdoes (?:it|this|that) (?:all )?(?:go together|suit)\b"),
         "complete": (r"\b(?:go|goes|going|works?|pairs?|looks? good|fits?|match|matches|combines?) (?:well |best |nicely |great )?with (?:it|this|that|them|"
                      r"these|those|the|my|an?|some)\b(?! (?:wardrobe|closet|ensemble|rest|budget|other clothes|clothes|style))",

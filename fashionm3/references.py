@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from fashionm3.catalogue_words import CatalogueWords, Named, Token
+from fashionm3.catalogue_words import CatalogueWords, Named, Token, singular
 from fashionm3.limits import Limits
 from fashionm3.wish import Scene
 from fcn.catalog import Catalog
@@ -27,7 +27,7 @@ _RULES = tuple(
     (kind, re.compile(pattern))
     for kind, pattern in (
         ("ends", r"\b(first|last) (two|three|four|2|3|4|couple)\b(?: of (?:them|these|those))?(?: ones?| pieces?| items?)?"),
-        ("number", rf"(?:\b(?:number|no\.|nr\.?|{_NOUN}|dress|item) ?|#)#?(\d{{1,2}}|{'|'.join(_NUMBER)})(?![\w%.,'])"),
+        ("number", rf"(?:\b(?:number|no\.|nr\.?|{_NOUN}|dress|item) ?|#)#?(\d{{1,2}}|{'|'.join(_NUMBER)})(?![\w%']|[.,]\d)"),
         ("order", rf"\b(?:the|that|this|your) (?:very )?({_ORDER})(?: {_NOUN})?\b"),
         ("order", rf"\b({_ORDER}) {_NOUN}\b"),
         ("order", rf"^\W*({_ORDER})\b(?=\W*$| (?:please|again|is|was|looks|but)\b)"),
@@ -133,6 +133,8 @@ class References:
                     around = around or self._around(scene)
                     known[key] = self._like(named, around)
                 items = known[key]
+                if scene.focus in items and found[end - 1].text == singular(found[end - 1].text):  # "the dress": the one at hand
+                    items = (scene.focus,)
                 garment = ones or any(one.kind in ("category", "slot") for one in named)
                 if items or (definite and garment):
                     refs.append(Reference("described", found[i].start, found[end - 1].end, items, key))

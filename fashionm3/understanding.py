@@ -37,7 +37,8 @@ LONGEST = 1000  # characters of a message that are read
 NEAR = 120  # characters around a piece in which something may be said of it
 _MUST = re.compile(r"\b(?:only|must|has to be|have to be|needs to be|strictly)\b")
 _FACTS = (
-    ("price", re.compile(r"\bhow much\b|\b(?:price|pricing|cost|retail)s?\b|\bhow (?:expensive|pricey|cheap)\b")),
+    ("price", re.compile(r"\bhow much\b|\b(?:price|pricing|cost|retail)s?\b|\bhow (?:expensive|pricey|cheap)\b|"
+                         r"\bwhich\b[^.;!?]*\b(?:cheaper|more expensive)\b")),
     ("brand", re.compile(r"\bbrands?\b|\bwho (?:makes|made|sells|manufactures|designed|are)\b|\bwho's\b[^?.]*\b(?:by|from)\b|\bmakers?\b|\bmanufacturers?\b|"
                          r"\bdesigners?\b|\bmade by\b|\bcompany\b")),
     ("size", re.compile(r"\bsiz(?:e|es|ing)\b|\bcomes? in\b(?=\W*$|[?.])|\bmeasurements?\b")),
@@ -54,8 +55,10 @@ _TOOL_OF = {"try_on": "try_on", "draw": "generate_image", "score": "score_outfit
 _HATED = r"(?:don't|do not|didn't|dont|never|not) (?:really |quite |particularly )?(?:like|love|want|fancy|care for|keen on|into|fond of)"
 _DISLIKE = re.compile(rf"(?:\b{_HATED}|\b(?:dislike|hate|remove|drop|skip|refuse|lose|no to|not a fan of|not|neither|nor|without|no|except|"
                       r"tired of|not sure about)) (?:the look of )?$")  # fmt: skip
-_BAD = re.compile(r"^\W*(?:is|are|was|looks?|seems?|feels?)?\W*(?:a bit |much |way |just |really )?(?:too |not (?:my|for me|nice|good)|awful|ugly|boring|"
-                  r"horrible|hideous|cheap-looking|isn't|aren't|doesn't|don't|not\b)")  # fmt: skip
+_IS = r"(?:is|are|was|looks?|seems?|feels?)"
+_SO = r"(?:a bit |much |way |just |really |rather |quite )?"
+_BAD = re.compile(rf"^\W*(?:{_IS}\W+)?{_SO}(?:too |awful|ugly|boring|horrible|hideous|cheap-looking)|"
+                  rf"^\W?{_IS} {_SO}not\b|^ (?:isn't|aren't|doesn't|don't)\b")
 _LIKE = re.compile(r"(?:(?<=\w )\blike|\b(?:love|loved|liked|adore|prefer|fancy|into|happy with|keen on)|\bfan of) (?:the look of )?$")
 _GOOD = re.compile(r"^\W*(?:s|is|are|was|looks?|seems?)\W+(?:really |so |very |just |quite |pretty |absolutely )?(?:nice|great|lovely|perfect|"
                    r"beautiful|gorgeous|good|cute|my favou?rite|pretty|stunning|wonderful|amazing|ok\b|okay)")  # fmt: skip
@@ -424,7 +427,7 @@ class _Reading:
         if told["profile"]:
             return Wish("INFORM:REFINE", "recommend", words=words, **told)
         if words and (form(self.plain, "get") or len(words.split()) <= 4):
-            return Wish(act, tool, words=words, **told)
+            return Wish(act, tool, items=items, words=words, **told)
         if form(self.plain, "surprise"):
             return Wish("REQUEST:GET", "recommend")
         if scene.picture:
