@@ -12,10 +12,10 @@ Whatever it shows is in the catalogue, in stock, keeps every limit said so far, 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from fashionm3 import answers
+from fashionm3 import answers, steps
 from fashionm3.limits import Limits
 from fashionm3.naming import named
 from fashionm3.results import Answer, Card, Found, OutfitScore
@@ -50,18 +50,11 @@ class Assistant:
 
     def adopt(self, session: Session) -> Session:
         """A talk that was saved, less what this catalogue does not know (pieces, labels), under a new id."""
-        known = lambda ids: tuple(one for one in ids if self.tools.item(one) is not None)  # noqa: E731
         vocabulary = self.tools.recommender.vocabulary
 
         def cleaned(state: State) -> State:
-            return state.changed(
-                profile=tuple(label for label in state.profile if vocabulary.problem(label) is None),
-                liked=known(state.liked),
-                refused={one: why for one, why in state.refused.items() if self.tools.item(one) is not None},
-                shown=tuple(filter(None, map(known, state.shown))),
-                focus=next(iter(known([state.focus] if state.focus else [])), None),
-                outfit=known(state.outfit),
-            )
+            return steps.known(state, lambda one: self.tools.item(one) is not None,
+                               lambda label: vocabulary.problem(label) is None)  # fmt: skip
 
         return Session(turns=session.turns, state=cleaned(session.state), past=list(map(cleaned, session.past)))
 
@@ -91,10 +84,10 @@ class Assistant:
             yield SLOW[wish.tool]
         if wish.undo:
             undone = session.undo()
-            wish = replace(self._read(text, _scene_of_focus(session.state)), undo=True)
+            wish = replace(self._read(text, steps.scene_of_focus(session.state)), undo=True)
             answer, state = self._back(session, wish, undone), None
         else:
-            state = self._held(session.state, wish)
+            state = steps.held(session.state, wish)
             answer, state = self._answer(session, state, wish, picture, landmarks)
         if state is not None:
             session.step(state)
@@ -113,30 +106,18 @@ class Assistant:
     def refuse(self, session: Session, item_id: str, why: str = "") -> Answer:
         """She does not want a piece: it is not shown again."""
         card = self._card(item_id)
-        session.step(self._refused(session.state, (item_id,), why))
+        session.step(steps.refused(session.state, (item_id,), why))
         text = f"Noted: {card.title} will not come again."
         return self._finished(session, Answer(text=text, act="INFORM:DISLIKE"))
 
     def forget(self, session: Session, what: str) -> Answer:
         """Erase something it believes or holds to: "profile", one label, "likes", or a limit's words or name."""
-        state = session.state
-        names = {name: words for name, words in state.limits.each()}
-        limit = next((name for name, words in names.items() if what in (name, words)), None)
-        if what == "profile":
-            state = state.changed(profile=(), occasion=None)
-        elif what in state.profile:
-            state = state.changed(profile=tuple(label for label in state.profile if label != what))
-        elif what == "likes":
-            state = state.changed(liked=(), refused={})
-        elif what == state.occasion:
-            state = state.changed(occasion=None)
-        elif limit is not None:
-            state = state.changed(limits=state.limits.without(limit))
-        else:
+        state = steps.forgotten(session.state, what)
+        if state is None:
             return self._finished(session, Answer(text="There is nothing of that kind to forget.", act="INFORM:FORGET"))
         session.step(state)
-        # What she wants gone must not come back by an undo.
-        session.past = [self._without(past, what) for past in session.past] if limit is None else session.past
+        # What she wants gone must not come back by an undo; a limit may.
+        session.past = [steps.erased(past, what) for past in session.past]
         return self._finished(session, Answer(text=f"Forgotten: {what}.", act="INFORM:FORGET"))
 
     # -- within ------------------------------------------------------------------------------------------------
@@ -145,32 +126,6 @@ class Assistant:
         text, scene, items = named(text, scene, lambda item_id: self._card(item_id).title)
         wish = self.reader.read(text, scene)
         return replace(wish, items=tuple(dict.fromkeys([*items, *wish.items]))) if items else wish
-
-    def _held(self, state: State, wish: Wish) -> State:
-        """The state with what a message tells, before it is answered."""
-        limits = state.limits.joined(wish.limits, wish.lifted)
-        told = {label.partition("=")[0] for label in wish.profile}
-        kept = tuple(label for label in state.profile if label.partition("=")[0] not in told)
-        anew = bool(wish.limits.categories or wish.limits.slots) or "all" in wish.lifted
-        before = "" if anew else state.words
-        words = " ".join(part for part in (before, wish.words) if part and part != before or part == before)
-        state = state.changed(
-            limits=limits,
-            profile=(*kept, *wish.profile),
-            occasion=wish.occasion or (None if "all" in wish.lifted else state.occasion),
-            words=_no_word_twice(words),
-            liked=(*(one for one in state.liked if one not in wish.liked), *wish.liked),
-            focus=next(iter(wish.liked or wish.items), state.focus),
-        )
-        return self._refused(state, wish.refused, wish.why) if wish.refused else state
-
-    def _refused(self, state: State, items: tuple[str, ...], why: str) -> State:
-        return state.changed(
-            refused=dict(state.refused) | dict.fromkeys(items, one_line(why)[:200]),
-            liked=tuple(one for one in state.liked if one not in items),
-            outfit=tuple(one for one in state.outfit if one not in items),
-            focus=None if state.focus in items else state.focus,
-        )
 
     def _answer(
         self, session: Session, state: State, wish: Wish, picture: bytes | None, landmarks: Mapping | None
@@ -195,12 +150,12 @@ class Assistant:
         slots = self.tools.slots_of(state.limits)
         if state.outfit and slots and not {self._card(one).slot for one in state.outfit} & set(slots):
             return self._complete(session, state, replace(wish, items=()), held)
-        if _sought(state) == _sought(session.state):  # nothing new was said: more of the same
+        if steps.sought(state) == steps.sought(session.state):  # nothing new was said: more of the same
             seen = {one for shown in state.shown for one in shown}
             held = held.model_copy(update={"not_items": (*held.not_items, *sorted(seen))})
         text = self._query(state)
         found = self.tools.recommend(text, state.liked, state.profile, state.occasion, self.k, held)
-        said = answers.shown(found, _worth_saying(state), len(session.turns))
+        said = answers.shown(found, steps.worth_saying(state), len(session.turns))
         if wish.vague:
             kinds = [card.category for card in found.items]
             question = answers.ask(state.occasion, state.limits.categories, state.profile, self.occasions, kinds,
@@ -218,12 +173,12 @@ class Assistant:
         found = self.tools.alternatives(
             base, wish.changes, state.words, state.profile, state.occasion, self.k, held
         )
-        said = answers.instead(found, self._card(base), _worth_saying(state), len(session.turns))
+        said = answers.instead(found, self._card(base), steps.worth_saying(state), len(session.turns))
         return self._with(Answer(text=said, act="INFORM:GET", tool="alternatives"), state, found)
 
     def _complete(self, session: Session, state: State, wish: Wish, held: Limits) -> tuple[Answer, State]:
         chosen = wish.items or (() if state.outfit or state.focus is None else (state.focus,))
-        worn = _worn_with(state.outfit, [self._card(one) for one in chosen], self._card)
+        worn = self._worn_with(state.outfit, chosen)
         focus = next(iter(chosen), None)
         if not worn:
             return self._recommend(session, state, wish, held)
@@ -243,7 +198,7 @@ class Assistant:
         else:
             state = state.changed(outfit=board)
             score = self._scored((*board, found.items[0].item_id), state)
-            text = answers.completing(found, base, _worth_saying(state), score)
+            text = answers.completing(found, base, steps.worth_saying(state), score)
             answer = Answer(text=text, act="INFORM:GET", tool="complete_outfit", score=score)
         # "It" is still the piece; what is said of limits next is of what goes with it.
         return self._with(answer, state, found, focus=focus or board[0])
@@ -284,7 +239,7 @@ class Assistant:
         if wish.asked and cards:
             return Answer(text=answers.facts(cards, wish.asked), act="INFORM:GET", items=cards), state
         if wish.act.endswith("ADD_TO_CART") and cards:
-            board = _worn_with(state.outfit, cards, self._card)
+            board = self._worn_with(state.outfit, [card.item_id for card in cards])
             text = f"{answers.joined(card.title for card in cards)} is on your board."
             return Answer(text=text, act="CONFIRM:ADD_TO_CART", score=self._scored(board, state)), state.changed(
                 outfit=board)  # fmt: skip
@@ -336,48 +291,19 @@ class Assistant:
     def _query(self, state: State) -> str:
         """The words of the search: her own, and values she wants, which rank where titles say more than fields."""
         named = [value for some in state.limits.attributes.values() for value in some]
-        return _no_word_twice(" ".join([state.words, *map(str.lower, named)]))
+        return steps.no_word_twice(" ".join([state.words, *map(str.lower, named)]))
+
+    def _worn_with(self, outfit: Sequence[str], new: Sequence[str]) -> tuple[str, ...]:
+        """The board with new pieces on it; what was worn in their place is taken off."""
+        for one in new:
+            slot = self._card(one).slot
+            taken = {slot, *TAKEN.get(slot, ())} - ({"accessory", "other"} & {slot})
+            outfit = (*(old for old in outfit if self._card(old).slot not in taken and old != one), one)
+        return tuple(outfit)
 
     def _card(self, item_id: str) -> Card:
         return Card.of(self.tools.recommender.catalog.get(item_id))
 
-    @staticmethod
-    def _without(state: State, what: str) -> State:
-        if what == "profile":
-            return state.changed(profile=(), occasion=None)
-        if what == "likes":
-            return state.changed(liked=(), refused={})
-        kept = tuple(label for label in state.profile if label != what)
-        return state.changed(profile=kept, occasion=None if state.occasion == what else state.occasion)
-
-
-def _scene_of_focus(state: State) -> Scene:
-    """The scene in which "the first one again" is the first of the list that "it" was in, not of a later one."""
-    scene = state.scene()
-    last = max((place for place, ids in enumerate(scene.shown) if scene.focus in ids), default=len(scene.shown) - 1)
-    return replace(scene, shown=scene.shown[: last + 1])
-
-
-def _sought(state: State) -> tuple:
-    return state.limits, state.words, state.occasion, state.profile
-
-
-def _worth_saying(state: State) -> list[str]:
-    """The limits in words, less what goes without saying."""
-    return [words for name, words in state.limits.each() if name not in ("category", "stock")]
-
-
-def _no_word_twice(text: str) -> str:
-    return " ".join(dict.fromkeys(text.split()))
-
 
 def _fact(card: Card, name: str) -> object:
     return card.price if name == "price" else card.attributes.get(name)
-
-
-def _worn_with(outfit: tuple[str, ...], cards: list[Card], card_of: Callable[[str], Card]) -> tuple[str, ...]:
-    """The board with new pieces on it; what was worn in their place is taken off."""
-    for card in cards:
-        taken = {card.slot, *TAKEN.get(card.slot, ())} - ({"accessory", "other"} & {card.slot})
-        outfit = (*(one for one in outfit if card_of(one).slot not in taken and one != card.item_id), card.item_id)
-    return outfit

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from fashionm3 import tryon
+from fashionm3 import choosing, tryon
 from fashionm3.catalogue_rows import CatalogueRows
 from fashionm3.changes import changes as changes_of
 from fashionm3.limits import Limits
@@ -30,11 +30,8 @@ from fcn.completion import missing_slots
 from fcn.errors import ArtifactError, DataError, Problem, nearest
 from fcn.folder import DataFolder
 from fcn.images import open_image
-from fcn.types import SLOTS, Item, Profile, one_line
-from seqllm.answering import answer
+from fcn.types import SLOTS, Item, Profile
 from seqllm.asking import profile_of
-from seqllm.prompts import Event
-from seqllm.ranker import Question
 from seqllm.recommender import Hit, Recommender
 
 if TYPE_CHECKING:
@@ -43,10 +40,7 @@ if TYPE_CHECKING:
 SHOWN = 4
 MOST = 50
 DIVERSITY = 0.3  # so that four cards are not one dress four times
-POOL = 200  # the most similar pieces among which an alternative is looked for
-WISHED = 100  # pieces that both judges of a completion see
 MISFIT = 0.05  # a piece without which the outfit's coherence is higher by that much fits the rest least
-RANK_OFFSET = 60  # reciprocal rank fusion (Cormack et al., SIGIR 2009)
 
 
 class Tools:
@@ -72,7 +66,7 @@ class Tools:
 
     def search(self, text: str, k: int = SHOWN, limits: Limits | None = None) -> Found:
         """Items whose titles are nearest to some words, for nobody in particular."""
-        words = _said(text)
+        words = choosing.said(text)
         if not words:
             raise DataError(Problem(None, None, "text", text, "nothing to search for", "give some words"))
         allowed, notes = self._allowed(limits, k)
@@ -92,9 +86,10 @@ class Tools:
         text: her wish in words; history: ids of what she chose or likes, oldest first; profile: "height=low" and such.
         """
         allowed, notes = self._allowed(limits, k)
-        words = _phrased(text, limits.categories if limits else (), occasion)
+        words = choosing.phrased(text, limits.categories if limits else (), occasion)
         if not (words or history or occasion or profile_of(self.recommender.vocabulary, profile)):
-            return self._found(self._selling(allowed, k), [*notes, "nothing is known of you yet: this is what sells"])
+            notes.append("nothing is known of you yet: this is what sells")
+            return self._found(choosing.selling(self.recommender, allowed, k, DIVERSITY), notes)
         hits = self.recommender.recommend(
             list(history), profile, words or None, occasion, k, allowed, diversity=DIVERSITY
         )
@@ -124,7 +119,7 @@ class Tools:
         for scope in scopes:
             allowed, notes = self._allowed(scope, k)
             allowed[self.recommender.catalog.row(item_id)] = False
-            ranked = self._alike(base, _phrased(text, [base.category], occasion), profile, occasion, allowed)
+            ranked = choosing.alike(self.recommender, base, text, profile, occasion, allowed)
             met = [(hit, wanted & changes_of(base, hit.item)) for hit in ranked]
             full = [hit for hit, done in met if done == wanted]
             if full:
@@ -164,8 +159,8 @@ class Tools:
         for slot in wanted:
             allowed, said = self._allowed(limits.model_copy(update={"slots": (slot,)}), each)
             notes += said
-            words = _phrased(text, limits.categories or (slot,), occasion) if text or occasion else ""
-            hits += self._completing(outfit, slot, profile, words, occasion, each, allowed)
+            wish = choosing.phrased(text, limits.categories or (slot,), occasion) if text or occasion else ""
+            hits += choosing.completing(self.recommender, outfit, slot, profile, wish, occasion, allowed)[:each]
         return self._found(hits, list(dict.fromkeys(notes)))
 
     def score_outfit(
@@ -203,7 +198,7 @@ class Tools:
         """
         if self.artist is None:
             raise ArtifactError("no model here draws; train one with train_vlm.py and give its folder (--vlm)")
-        words = _said(description)
+        words = choosing.said(description)
         base = None if like is None else self._item(like)
         asked = words if base is None else self._rows.altered(base, words)
         if not asked:
@@ -289,58 +284,6 @@ class Tools:
     def _found(self, hits: Sequence[Hit], notes: Sequence[str]) -> Found:
         return Found(items=[Card.of_hit(hit) for hit in hits], notes=list(notes))
 
-    def _selling(self, allowed: np.ndarray, k: int) -> list[Hit]:
-        question = Question((Event(self.recommender.ranker.evidence.now),))
-        (shown,) = answer(self.recommender, [question], allowed, k, True, DIVERSITY, None)
-        catalog = self.recommender.catalog
-        found = zip(shown.rows, shown.scores, shown.reasons, strict=True)
-        return [Hit(catalog[int(row)], float(score), why) for row, score, why in found]
-
-    def _alike(self, base: Item, text: str, profile, occasion: str | None, allowed: np.ndarray) -> list[Hit]:
-        """The POOL pieces most like one, those first that also suit the person and her words (rank fusion)."""
-        alike = self.recommender.similar(base.item_id, min(POOL, max(1, int(allowed.sum()))), allowed)
-        hers = self.recommender.recommend([base.item_id], profile, text, occasion, POOL, allowed)
-        return _fused(alike, hers)
-
-    def _completing(
-        self, outfit: Sequence[str], slot: str, profile, text: str, occasion: str | None, k: int, allowed: np.ndarray
-    ) -> list[Hit]:
-        """The k best of a slot: by the outfit's score, and where she said what it is for, by her wish as well (rank
-        fusion)."""
-        if not allowed.any():
-            return []
-        rec = self.recommender
-        if rec.fcn is None:  # what was chosen together stands in for what hangs together
-            return rec.recommend(list(outfit), profile, text or None, occasion, k, allowed)
-        whole = rec.complete(list(outfit), slot, profile, WISHED, allowed)
-        if not (text or occasion):
-            return whole[:k]
-        wished = rec.recommend(list(outfit), profile, text or None, occasion, WISHED, allowed)
-        return _fused(whole, wished)[:k]
-
-
-def _said(text: str) -> str:
-    return one_line(text)[:500]
-
-
-def _phrased(text: str, kinds: Sequence[str], occasion: str | None) -> str:
-    """A wish as people type searches: "summer dress for wedding"."""
-    words = _said(text).split()
-    known = {word.lower() for word in words}
-    words += [one for kind in kinds for one in _said(kind).split() if one.lower() not in known]
-    if occasion and not known & set(_said(occasion).lower().split()):
-        words += ["for", _said(occasion)]
-    return " ".join(dict.fromkeys(words))
-
-
-def _fused(first: Sequence[Hit], second: Sequence[Hit]) -> list[Hit]:
-    """The hits of the first list by the sum of both reciprocal ranks; what the second lacks is behind its last."""
-    rank = {hit.item.item_id: place for place, hit in enumerate(second)}
-    value = [
-        1 / (RANK_OFFSET + place) + 1 / (RANK_OFFSET + rank.get(hit.item.item_id, len(second)))
-        for place, hit in enumerate(first)
-    ]
-    return [first[place] for place in sorted(range(len(first)), key=lambda place: -value[place])]
 
 
 def _because(hit: Hit, base: Item, done: Collection[str]) -> Hit:
