@@ -12,6 +12,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -123,18 +124,23 @@ class EndpointReader:
 
     def _instead(self, text: str, scene: Scene, note: str) -> Wish:
         wish = self.built_in.read(text, scene)
-        return Wish(**{**vars(wish), "note": note})
+        return replace(wish, note=note)
 
     def _message(self, text: str, scene: Scene) -> str:
-        ids = [one for one in _pieces(scene)[:TOLD_PIECES] if one in self.catalog]
         shown = [{"id": one, "title": one_line(item.title), "price": item.price, "category": item.category}
-                 for one in ids for item in [self.catalog.get(one)]]  # fmt: skip
+                 for one in self._pieces(scene)[:TOLD_PIECES] for item in [self.catalog.get(one)]]  # fmt: skip
         told = {"message": one_line(text)[:LONGEST], "shown": shown, "focus": scene.focus,
                 "limits": scene.limits.words(), "catalogue": self._told}  # fmt: skip
         return json.dumps(told, ensure_ascii=False)
 
+    def _pieces(self, scene: Scene) -> list[str]:
+        """Ids a message may speak of, of pieces that are still in the shop: the newest list first, in its order."""
+        lists = [one for ids in reversed(scene.shown) for one in ids]
+        some = dict.fromkeys([*lists, *scene.outfit, *((scene.focus,) if scene.focus else ())])
+        return [one for one in some if one in self.catalog]
+
     def _wish(self, told: _Told, scene: Scene) -> Wish:
-        shown = _by_name(_pieces(scene))
+        shown = _by_name(self._pieces(scene))
         limits = Limits(
             categories=_known(told.categories, self._categories),
             slots=tuple(one for one in dict.fromkeys(told.slots) if one in SLOTS),
@@ -175,12 +181,6 @@ class EndpointReader:
                 if values:
                     kept[name] = tuple(dict.fromkeys((*kept.get(name, ()), *values)))
         return kept
-
-
-def _pieces(scene: Scene) -> list[str]:
-    """Ids a message may speak of: the newest list first, in its order."""
-    lists = [one for ids in reversed(scene.shown) for one in ids]
-    return list(dict.fromkeys([*lists, *scene.outfit, *((scene.focus,) if scene.focus else ())]))
 
 
 def _by_name(names: Iterable[str]) -> dict[str, str]:

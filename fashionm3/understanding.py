@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fashionm3 import amounts
 from fashionm3.catalogue_words import CatalogueWords, Named, Token, plain, tokens
@@ -93,7 +93,12 @@ class BuiltInReader:
 
     def read(self, text: str, scene: Scene) -> Wish:
         """A message as a wish. Any text has one: what says nothing is `vague`."""
-        return _Reading(self, text, scene).wish()
+        wish = _Reading(self, text, scene).wish()
+        here = {one: one in self.references.catalog for one in (*wish.items, *wish.liked)}
+        if all(here.values()):
+            return wish
+        left = {name: tuple(one for one in getattr(wish, name) if here[one]) for name in ("items", "liked")}
+        return replace(wish, **left)  # a piece may have left the shop since it was shown
 
 
 class _Reading:

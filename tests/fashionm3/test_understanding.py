@@ -302,6 +302,7 @@ def test_lists_are_counted_in_the_newest_and_described_pieces_found_in_older_one
 def test_pieces_that_have_left_the_shop_are_passed_over(reader):
     scene = Scene((("gone", "A"),), "gone")
     assert reader.read("the red one", scene).items == ("A",)
+    assert reader.read("how much is the first?", scene).items == ()
     assert reader.read("cheaper", scene).limits.under_price == 100.0
 
 
