@@ -118,23 +118,24 @@ class ToolsOverMCP:
         self, text: Text, k: Count = SHOWN, limits: Limits | None = None, pictures: Pictures = False
     ) -> Annotated[CallToolResult, Found]:
         """Items whose titles are nearest to some words, for nobody in particular."""
-        return self._found(self.tools.search(text, k, limits), pictures)
+        return self._found(self.tools.search(text, k=k, limits=limits), pictures)
 
     def recommend(
         self, text: Text = "", history: Ids = (), profile: Labels = (), occasion: Text | None = None,
         k: Count = SHOWN, limits: Limits | None = None, pictures: Pictures = False,
     ) -> Annotated[CallToolResult, Found]:  # fmt: skip
         """What to show a person next: from her words, what she chose before (oldest first), what is known of her."""
-        return self._found(self.tools.recommend(text, history, profile, occasion, k, limits), pictures)
+        return self._found(self.tools.recommend(text, history, profile, occasion, k=k, limits=limits), pictures)
 
     def alternatives(
         self, item_id: ItemId,
         changes: Annotated[list[str], Field(max_length=20, description="'longer', 'cheaper', 'color=navy' ...")] = (),
-        text: Text = "", profile: Labels = (),
+        text: Text = "", profile: Labels = (), occasion: Text | None = None,
         k: Count = SHOWN, limits: Limits | None = None, pictures: Pictures = False,
     ) -> Annotated[CallToolResult, Found]:  # fmt: skip
         """Pieces like one of the catalogue that differ from it as `changes` say."""
-        return self._found(self.tools.alternatives(item_id, changes, text, profile, k, limits), pictures)
+        found = self.tools.alternatives(item_id, changes, text, profile, occasion, k=k, limits=limits)
+        return self._found(found, pictures)
 
     def complete_outfit(
         self, outfit: Ids, slots: Annotated[list[str], Field(max_length=10)] = (), profile: Labels = (),
@@ -142,7 +143,7 @@ class ToolsOverMCP:
         k: Count = SHOWN, limits: Limits | None = None, pictures: Pictures = False,
     ) -> Annotated[CallToolResult, Found]:  # fmt: skip
         """Pieces that finish an outfit: of one slot the k best; of several (or all missing ones) the best of each."""
-        found = self.tools.complete_outfit(outfit, slots, profile, text, occasion, k, limits)
+        found = self.tools.complete_outfit(outfit, slots, profile, text, occasion, k=k, limits=limits)
         return self._found(found, pictures)
 
     def score_outfit(self, outfit: Ids, profile: Labels = ()) -> OutfitScore:
@@ -153,7 +154,7 @@ class ToolsOverMCP:
         self, description: Text, like: ItemId | None = None, seed: int = 0, limits: Limits | None = None
     ) -> Annotated[CallToolResult, Drawn]:
         """Draw a picture of what was described, or of an item changed as described ("in green"). It is no product."""
-        drawing = self.tools.generate_image(description, like, seed, limits)
+        drawing = self.tools.generate_image(description, like, seed, limits=limits)
         return self._given(_drawn(drawing), [], [drawing.png])
 
     def try_on(

@@ -32,7 +32,7 @@
   }
 
   const local = {
-    panel: () => openPanel(!document.body.classList.contains("panel-open")),
+    panel: () => openPanel(!$("main").classList.contains("panel-open")),
     "pick-picture": () => $("picture-file").click(),
     "pick-talk": () => $("talk-file").click(),
     "open-marks": () => marks.open(),
@@ -40,7 +40,8 @@
     export: download,
   };
   function openPanel(open) {
-    document.body.classList.toggle("panel-open", open);
+    $("main").classList.toggle("panel-open", open);
+    if (open) window.scrollTo(0, 0);
     document.querySelector(".toggle")?.setAttribute("aria-expanded", open);
   }
 
@@ -99,6 +100,7 @@
     if ($("mine-picture").src.startsWith("blob:")) URL.revokeObjectURL($("mine-picture").src);
     $("mine").hidden = !url;
     $("mine-text").textContent = "Your picture";
+    document.querySelector('[data-do="open-marks"]').textContent = "Mark shoulders and hips";
     if (url) $("mine-picture").src = $("marks-picture").src = url;
     else {
       $("mine-picture").removeAttribute("src");
@@ -186,6 +188,7 @@
       const points = Object.fromEntries(Object.entries(this.set).map(([name, [x, y]]) => [name, [x * width, y * height]]));
       if (!send({ do: "mark", points })) return;
       $("mine-text").textContent = "Your picture, marked";
+      document.querySelector('[data-do="open-marks"]').textContent = "Mark again";
       this.close();
     },
     close() {

@@ -1,8 +1,15 @@
-"""A small sample with an outfit model and a recommender trained on it in seconds, shared by the tests of talks."""
+"""A small sample with an outfit model and a recommender trained on it in seconds, and the talk to be held with them."""
 
+import contextlib
 import dataclasses
+import io
+import os
+import socket
 import subprocess
 import sys
+import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -58,3 +65,124 @@ def trained(tmp_path_factory, repo_root) -> Trained:
     options = Options(base=str(root / "base"), head_epochs=3, epochs=0, id_dim=16, lora_rank=4, max_tokens=200)
     train_llm(folder, seqllm, options, fcn)
     return Trained(data, seqllm, fcn)
+
+
+@pytest.fixture(scope="session")
+def artist(tmp_path_factory, trained) -> Path:
+    """A model that draws without having learnt to: what its pictures show is no matter here."""
+    from fashionm3.vlm import FashionVLM
+    from fashionm3.vlm_base import new_base
+    from fcn import DataFolder
+
+    processor, model = new_base(DataFolder.open(trained.data).catalog.texts())
+    return FashionVLM(processor, model, 160).save_pretrained(tmp_path_factory.mktemp("artist") / "vlm")
+
+
+TALK = (
+    "I need a dress for a summer wedding, I'm short",
+    "cheaper, under 80",
+    "not red; something like the second but longer",
+    "what shoes go with it?",
+    "show me how it could look in green",
+    "try it on me",
+    "undo that, the first one again",
+)
+
+
+class Judge:
+    """Holds the answers of a talk, as JSON values, against what was asked and the catalogue."""
+
+    messages = TALK
+
+    def __init__(self, data: Path):
+        from fcn import DataFolder
+
+        self.catalog = DataFolder.open(data).catalog
+
+    def items(self, answer: dict) -> list:
+        return [self.catalog.get(card["item_id"]) for card in answer["items"]]
+
+    def check(self, answers: list[dict]) -> None:
+        """Every piece real, in stock and within what was asked so far; answers in time."""
+        assert len(answers) == len(TALK)
+        first, cheaper, longer, shoes, green, worn, back = answers
+        for answer in answers:
+            for item, card in zip(self.items(answer), answer["items"], strict=True):
+                assert item.in_stock and item.price == card["price"] and card["title"] in item.title
+        assert first["items"] and {item.category for item in self.items(first)} == {"dress"}
+        assert cheaper["items"] and "height=low" in cheaper["profile"]
+        for at, answer in enumerate((cheaper, longer, shoes, back)):
+            for item in self.items(answer):
+                assert item.price < 80
+                assert at == 0 or (item.attributes["color"] != "red" and " red" not in item.title.lower())
+        assert all(item.category == "dress" for item in self.items(cheaper) + self.items(longer))
+        assert shoes["items"] and {item.slot for item in self.items(shoes)} == {"shoes"}
+        assert any("not red" in limit for limit in longer["limits"]), longer["limits"]
+        assert green["drawing"] and worn["worn"] and back["items"]
+        for answer in (first, cheaper, longer, shoes, back):
+            assert answer["seconds"] < 5
+        assert max(green["seconds"], worn["seconds"]) < 20
+
+
+@pytest.fixture(scope="session")
+def judge(trained) -> Judge:
+    return Judge(trained.data)
+
+
+@pytest.fixture(scope="session")
+def portrait() -> tuple[bytes, dict[str, tuple[float, float]]]:
+    """A drawn figure as the picture of a person, a JPEG, and where its shoulders and hips are."""
+    from fashionm3.landmarks import NEEDED, drawn_figure
+
+    picture, at = drawn_figure()
+    stream = io.BytesIO()
+    picture.save(stream, "JPEG")
+    return stream.getvalue(), {name: at.points[name] for name in NEEDED}
+
+
+@pytest.fixture(scope="session")
+def command(trained, artist):
+    """The command line of `python -m fashionm3`."""
+
+    def made(name: str, *options: object) -> list[str]:
+        given = ["--recommender", trained.seqllm, "--data", trained.data, "--vlm", artist, *options]
+        return [sys.executable, "-m", "fashionm3", name, *map(str, given)]
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def serving(tmp_path_factory):
+    """serving(command, path): run a server on a free port until the block ends; gives its address."""
+
+    @contextlib.contextmanager
+    def served(words: list[str], path: str = "/"):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        log = tmp_path_factory.mktemp("server") / "log.txt"
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        with open(log, "w") as sink:
+            process = subprocess.Popen([*words, "--port", str(port)], stdout=sink, stderr=sink, env=environment)
+            try:
+                _wait(process, port, path, log)
+                yield f"http://127.0.0.1:{port}"
+            finally:
+                process.terminate()
+                process.wait(20)
+
+    return served
+
+
+def _wait(process: subprocess.Popen, port: int, path: str, log: Path) -> None:
+    for _ in range(600):
+        if process.poll() is not None:
+            pytest.fail(f"the server ended: {log.read_text()[-3000:]}")
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5):
+                return
+        except urllib.error.HTTPError:
+            return
+        except OSError:
+            time.sleep(0.2)
+    pytest.fail(f"the server did not begin: {log.read_text()[-3000:]}")
