@@ -18,7 +18,7 @@ def readme(repo_root) -> str:
 
 def test_python_blocks_run_as_printed(readme, repo_root, small_demo, tmp_path, monkeypatch):
     found = blocks(readme)
-    assert len(found) == 2
+    assert len(found) == 3
     assert readme.count("```python") == len(found), "a Python block is not marked to be run"
     real = repo_root / "runs" / "demo"
     same = all((real / n / "artifact.json").exists() for n in ("fcn", "seqllm")) and models(real) == found[0][0]
