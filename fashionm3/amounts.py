@@ -1,6 +1,6 @@
 """Prices and sizes in a message.
 
-    prices("between 40 and 60, or at most €50")   # -> [Price(low=40, high=60 ...), Price(high=50 ...)], where they stand
+    prices("between 40 and 60, or at most €50")   # -> [Price(low=40, high=60 ...), Price(high=50 ...)]
     size("do you have it in size 38?")            # -> ("38", start, end)
 
 "Under 80" leaves 80 out, "at most 80" does not; "about 50" is from a fifth below to a fifth above. Texts are plain
@@ -16,14 +16,22 @@ ABOUT = 0.2
 MOST = 1e9
 _MONEY = r"(?:dollars?|euros?|bucks|pounds|quid|usd|eur|gbp|[$€£])"
 _N = rf"(?:{_MONEY}\s?)?(\d{{1,3}}(?:[.,]\d{{3}})+|\d{{1,9}}(?:[.,]\d{{1,2}})?)(?![\w%])(?![.,]\d)\s?{_MONEY}?"
-_COUNTED = r"(?!\s?(?:cm|mm|m|inch(?:es)?|ft|feet|kg|years?|days?|weeks?|hours?|minutes?|options?|items?|pieces?|others?|"
-_COUNTED += r"more|things|dresses|people|pairs?|of them)\b)(?!\s?['\"%])"
-_NO = r"(?:no|not|never|nothing|anything but|isn't|aren't|don't want)\s+"
-_NO += r"(?:(?:anything|something|it|to|be|spend|pay|go|costing|priced|a (?:cent|penny)|much|that(?:'s| is)?|which is)\s+){0,3}"
+_COUNTED = (
+    r"(?!\s?(?:cm|mm|m|inch(?:es)?|ft|feet|kg|years?|days?|weeks?|hours?|minutes?|options?|items?|pieces?|others?|"
+    r"more|things|dresses|people|pairs?|of them)\b)(?!\s?['\"%])"
+)
+_NO = (
+    r"(?:no|not|never|nothing|anything but|isn't|aren't|don't want)\s+"
+    r"(?:(?:anything|something|it|to|be|spend|pay|go|costing|priced|a (?:cent|penny)|much|that(?:'s| is)?|which is)\s+)"
+    r"{0,3}"
+)
 _OVER = r"(?:over|above|more than|higher than|beyond|more expensive than|exceeding|past)"
 _UNDER = r"(?:under|below|beneath|less than|lower than|cheaper than|fewer than|<)"
-_AT_MOST = r"(?:at (?:the )?most|max(?:imum)?(?: of| is)?|up to|within|<=|until|a limit of|limit is|(?:a )?budget(?: of| is|'s|:)?|"
-_AT_MOST += r"(?:can|could|want to|will|to|only) (?:only )?(?:spend|pay)(?: up to| at most)?|not? to exceed|capped at)"
+_AT_MOST = (
+    r"(?:at (?:the )?most|max(?:imum)?(?: of| is)?|up to|within|<=|until|a limit of|limit is|"
+    r"(?:a )?budget(?: of| is|'s|:)?|(?:can|could|want to|will|to|only) (?:only )?(?:spend|pay)(?: up to| at most)?|"
+    r"not? to exceed|capped at)"
+)
 _AT_LEAST = r"(?:at least|min(?:imum)?(?: of)?|starting (?:at|from)|>=|from|upwards of)"
 _RULES = tuple(
     (re.compile(pattern + _COUNTED), kind)
@@ -34,7 +42,8 @@ _RULES = tuple(
         (rf"\b{_NO}{_OVER}\s+{_N}", "most"),
         (rf"\b{_NO}{_UNDER}\s+{_N}", "least"),
         (rf"(?<!\w){_UNDER}\s*{_N}", "under"),
-        (rf"\b{_N}\s*(?:or (?:less|under|below|cheaper|lower)|and (?:under|below)|at (?:the )?most|max(?:imum)?|tops)\b", "most"),
+        (rf"\b{_N}\s*(?:or (?:less|under|below|cheaper|lower)|and (?:under|below)|at (?:the )?most|max(?:imum)?|"
+         rf"tops)\b", "most"),
         (rf"\b{_N}\s*(?:or (?:more|over|above|higher)|and (?:up|over|above)|at least|min(?:imum)?)\b", "least"),
         (rf"(?<!\w){_AT_MOST}\s*{_N}", "most"),
         (rf"\b{_OVER}\s+{_N}", "least"),
@@ -45,8 +54,10 @@ _RULES = tuple(
     )
 )  # fmt: skip
 _WITH_MONEY = re.compile(_MONEY)
-_LETTER = {"extra extra large": "XXL", "extra extra small": "XXS", "extra large": "XL", "extra small": "XS", "x large": "XL",
-           "x small": "XS", "xx large": "XXL", "double xl": "XXL", "small": "S", "medium": "M", "large": "L"}  # fmt: skip
+_LETTER = {
+    "extra extra large": "XXL", "extra extra small": "XXS", "extra large": "XL", "extra small": "XS", "x large": "XL",
+    "x small": "XS", "xx large": "XXL", "double xl": "XXL", "small": "S", "medium": "M", "large": "L",
+}  # fmt: skip
 _LETTERS = r"xxxxl|xxxl|xxl|xxs|xs|xl|[2-6]xl|s|m|l"
 _NAMED = "|".join(name.replace(" ", "[ -]") for name in _LETTER)
 _ANY_SIZE = rf"({_LETTERS}|{_NAMED}|\d{{1,3}}(?:[.,]5|/\d{{1,2}})?)"
@@ -55,7 +66,8 @@ _SIZES = tuple(
     for pattern in (
         rf"(?<![\w-])sizes?(?:\s+(?:is|of|a|an|in))?\s+{_ANY_SIZE}",
         rf"(?<![\w-]){_ANY_SIZE}[\s-]sized?",
-        rf"\b(?:i|she|we|usually|normally)(?:\s+(?:usually|normally|always))?\s+(?:wear|take|need)\s+(?:a |an |size )?{_ANY_SIZE}",
+        rf"\b(?:i|she|we|usually|normally)(?:\s+(?:usually|normally|always))?\s+(?:wear|take|need)\s+(?:a |an |size "
+        rf")?{_ANY_SIZE}",
         rf"\bi ?'?m (?:a|an|size) {_ANY_SIZE}",
         rf"\b(?:in|an?|to be|comes? in|fits?|available in|stock in)(?: an?| the)?\s+({_LETTERS}|{_NAMED})",
         r"(?<![\w'-])(xxxxl|xxxl|xxl|xxs|xs|xl|[2-6]xl|extra extra large|extra extra small|extra large|extra small)",

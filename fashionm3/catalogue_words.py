@@ -3,8 +3,8 @@
     words = CatalogueWords(catalog, occasions=("wedding", "work"))
     words.find(tokens("ivory trainers"), 1)        # -> (1, (Named("category", "", ("sneakers",)),))
 
-The names come from the catalogue; what else people call them comes from `fashionm3.fashion_words`. A phrase leads only to
-what the catalogue has. It is read once; a look-up takes the same time for ten items and for a million.
+The names come from the catalogue; what else people call them comes from `fashionm3.fashion_words`. A phrase leads only
+to what the catalogue has. It is read once; a look-up takes the same time for ten items and for a million.
 """
 
 from __future__ import annotations
@@ -221,7 +221,8 @@ class CatalogueWords:
             for part in dict.fromkeys([value, *split, *(_last(value) if concept == "color" else ())]):
                 parts[" ".join(phrase(part))].append(value)
             if len(split) > 1:
-                self._value(" ".join([*split[:-1], "and", split[-1]]), Named("attribute", name, (value,), concept), (), 0)
+                both = " ".join([*split[:-1], "and", split[-1]])
+                self._value(both, Named("attribute", name, (value,), concept), (), 0)
         for said, some in parts.items():
             exact = sorted(some, key=lambda value: (" ".join(phrase(value)) != said, len(value)))
             named = Named("attribute", name, tuple(exact), concept)

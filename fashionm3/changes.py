@@ -74,13 +74,16 @@ _COMPARED_FORMS = tuple(
         ("lower heel", r"(?:lower|smaller|flatter)[ -]heel(?:s|ed)?|heels? (?:\w+ )?lower|flatter"),
         ("longer", rf"longer|{_NOT_SO} short|(?<!not )too short"),
         ("shorter", rf"shorter|{_NOT_SO} long|(?<!not )too long"),
-        ("looser", rf"looser|baggier|roomier|flowier|more (?:loose|relaxed|flowing|flowy|room)|{_NOT_SO} (?:tight|fitted)|"
+        ("looser", rf"looser|baggier|roomier|flowier|more (?:loose|relaxed|flowing|flowy|room)|{_NOT_SO} (?:tight|"
+                   rf"fitted)|"
                    r"(?<!not )too (?:tight|fitted)"),
-        ("tighter", rf"tighter|slimmer|snugger|skinnier|more (?:fitted|tight|form[ -]fitting)|{_NOT_SO} (?:loose|baggy)|"
+        ("tighter", rf"tighter|slimmer|snugger|skinnier|more (?:fitted|tight|form[ -]fitting)|{_NOT_SO} (?:loose|"
+                    rf"baggy)|"
                     r"(?<!not )too (?:loose|baggy)"),
         ("darker", rf"darker|{_NOT_SO} (?:bright|light)|(?<!not )too bright"),
         ("lighter", rf"lighter(?! (?:weight|fabric|material))|brighter|paler|{_NOT_SO} dark|(?<!not )too dark"),
-        ("cheaper", rf"cheaper|(?:less|lower) (?:expensive|pricey|costly|priced?|cost)|more affordable|{_NOT_SO} (?:expensive|pricey|dear)|"
+        ("cheaper", rf"cheaper|(?:less|lower) (?:expensive|pricey|costly|priced?|cost)|more affordable|{_NOT_SO} "
+                    rf"(?:expensive|pricey|dear)|"
                     r"(?<!not )too (?:expensive|pricey|dear|costly)|for less"),
     )
 )  # fmt: skip

@@ -12,8 +12,10 @@ from fashionm3.catalogue_words import plain
 from fashionm3.fashion_words import HEIGHTS, PROFILE
 from fcn.types import LabelVocabulary
 
-_SELF = r"\b(?:i ?'?m|i am|being|she ?'?s|she is|as)\s+(?:(?:a|an|very|really|quite|rather|pretty|fairly|so|also|kind of|"
-_SELF += r"sort of|a bit|only|just|relatively|too|naturally)\s+)*"
+_SELF = (
+    r"\b(?:i ?'?m|i am|being|she ?'?s|she is|as)\s+(?:(?:a|an|very|really|quite|rather|pretty|fairly|so|also|kind of|"
+    r"sort of|a bit|only|just|relatively|too|naturally)\s+)*"
+)
 _NOT_ME = r"(?!\s+(?:on|of|in)\s+(?:time|money|cash|budget|funds|ideas))(?![\w-])"
 _CM = re.compile(r"\b(1[2-9]\d|2[0-2]\d)\s?cm\b")
 _METRES = re.compile(r"\b(1[.,][2-9]\d?|2[.,][0-2]\d?)\s?m(?:etres?|eters?)?\b")
@@ -47,7 +49,8 @@ class ProfileWords:
         self._any = _one_of(plainly)
         own = _alternatives(self._of_self | plainly)
         self._self = re.compile(f"{_SELF}({own}){_NOT_ME}") if own else None
-        self._more = re.compile(rf"(?:\s*,\s*(?:and\s+)?|\s+and\s+)(?:very |quite |a |an |also )?({own}){_NOT_ME}") if own else None
+        joined = r"(?:\s*,\s*(?:and\s+)?|\s+and\s+)(?:very |quite |a |an |also )?"
+        self._more = re.compile(f"{joined}({own}){_NOT_ME}") if own else None
 
     def find(self, text: str) -> list[tuple[str, int, int]]:
         """Labels in a plain text, each with the stretch of the text that says so; one a group, the first."""

@@ -18,7 +18,8 @@ from fcn.types import Item
 
 _COUNT = {"two": 2, "three": 3, "four": 4, "2": 2, "3": 3, "4": 4, "couple": 2}
 _ORDINAL = {name: i for i, names in enumerate(
-    "first 1st|second 2nd|third 3rd|fourth 4th|fifth 5th|sixth 6th|seventh 7th|eighth 8th|ninth 9th|tenth 10th".split("|")
+    "first 1st|second 2nd|third 3rd|fourth 4th|fifth 5th|sixth 6th|seventh 7th|eighth 8th|ninth 9th|tenth 10th"
+    .split("|")
 ) for name in names.split()} | {"last": -1, "final": -1}  # fmt: skip
 _NUMBER = {name: i for i, name in enumerate("one two three four five six seven eight nine ten".split())}
 _NOUN = r"(?:one|ones|option|piece|item|pick|suggestion|choice|product|pair)s?"
@@ -26,8 +27,10 @@ _ORDER = "|".join(_ORDINAL)
 _RULES = tuple(
     (kind, re.compile(pattern))
     for kind, pattern in (
-        ("ends", r"\b(first|last) (two|three|four|2|3|4|couple)\b(?: of (?:them|these|those))?(?: ones?| pieces?| items?)?"),
-        ("number", rf"(?:\b(?:number|no\.|nr\.?|{_NOUN}|dress|item) ?|#)#?(\d{{1,2}}|{'|'.join(_NUMBER)})(?![\w%']|[.,]\d)"),
+        ("ends", r"\b(first|last) (two|three|four|2|3|4|couple)\b(?: of (?:them|these|those))?(?: ones?| pieces?| "
+                 r"items?)?"),
+        ("number", rf"(?:\b(?:number|no\.|nr\.?|{_NOUN}|dress|item) ?|#)#?(\d{{1,2}}|{'|'.join(_NUMBER)})(?![\w%']|"
+                   rf"[.,]\d)"),
         ("order", rf"\b(?:the|that|this|your) (?:very )?({_ORDER})(?: {_NOUN})?\b"),
         ("order", rf"\b({_ORDER}) {_NOUN}\b"),
         ("order", rf"^\W*({_ORDER})\b(?=\W*$| (?:please|again|is|was|looks|but)\b)"),
@@ -36,8 +39,10 @@ _RULES = tuple(
         ("dearest", r"\bthe (?:most expensive|more expensive|dearest|priciest|pricier)(?: one)?\b"),
         ("other", r"\bthe other(?: one)?\b(?! (?:day|dress|colou?r|hand|ones))"),
         ("none", r"\b(?:none|neither|any|either) of (?:them|these|those|the two)\b"),
-        ("all", r"\b(?:both|all|each)(?: (?:of|the))*(?: (?:them|these|those|two|three))\b|\bboth\b|\b(?:these|those|them)\b"),
-        ("it", r"\b(?:this|that) one\b|\bit\b|\bit's\b|\b(?:this|that)(?=\W*$|\?|,| (?:on|is|look|cost|go|goes|suit|suits|one|with|come|in|too|and)\b)"),
+        ("all", r"\b(?:both|all|each)(?: (?:of|the))*(?: (?:them|these|those|two|three))\b|\bboth\b|\b(?:these|those|"
+                r"them)\b"),
+        ("it", r"\b(?:this|that) one\b|\bit\b|\b(?:this|that)(?=\W*$|\?|,| (?:on|is|look|cost|go|goes|suit|suits|one|"
+               r"with|come|in|too|and)\b)"),
     )
 )  # fmt: skip
 _NOT_ORDER = re.compile(r"\b(?:first of all|at first|first time|last (?:time|night|week|year|minute|month)|second hand|"
@@ -133,8 +138,8 @@ class References:
                     around = around or self._around(scene)
                     known[key] = self._like(named, around)
                 items = known[key]
-                if scene.focus in items and found[end - 1].text == singular(found[end - 1].text):  # "the dress": the one at hand
-                    items = (scene.focus,)
+                if scene.focus in items and found[end - 1].text == singular(found[end - 1].text):
+                    items = (scene.focus,)  # "the dress" is the one at hand
                 garment = ones or any(one.kind in ("category", "slot") for one in named)
                 if items or (definite and garment):
                     refs.append(Reference("described", found[i].start, found[end - 1].end, items, key))

@@ -13,20 +13,31 @@ from fashionm3.fashion_words import CONCEPTS
 
 _VERB = r"(?:want|like|need|wear|love|fancy|care for|stand|do|have|think)"
 NEGATORS = re.compile(
-    rf"\b(?:(?:don't|do not|dont|doesn't|can't|cannot|won't|wouldn't|never|not) (?:really |actually |even )?{_VERB}(?: (?:any|it|a|an|the))?|"
-    r"anything but|everything but|other than|rather than|instead of|not a fan of|not into|allergic to|tired of|sick of|free of|"
-    r"(?<!why )not(?! (?:only|just|sure|bad|necessarily))|no(?! (?:matter|problem|worries|thanks|idea|clue))|without|except(?: for)?|"
+    rf"\b(?:(?:don't|do not|dont|doesn't|can't|cannot|won't|wouldn't|never|not) (?:really |actually |even "
+    rf")?{_VERB}(?: (?:any|it|a|an|the))?|"
+    r"anything but|everything but|other than|rather than|instead of|not a fan of|not into|allergic to|tired of|sick "
+    r"of|free of|"
+    r"(?<!why )not(?! (?:only|just|sure|bad|necessarily))|no(?! (?:matter|problem|worries|thanks|idea|clue))|without|"
+    r"except(?: for)?|"
     r"excluding|minus|avoid(?:ing)?|hates?|dislike|skip|never|isn't|aren't|nothing(?! but)|neither|nor|less)\b|\bnon-"
 )
-_ENDS = re.compile(r"[.;!?:]|\b(?:but|however|though|although|just|i want|i'd like|i need|i'm looking|show me|give me|please|because|i'll|so)\b")
-_LIST = re.compile(r"\s*(?:,\s*(?:or|nor|and)?|or|nor|and|/|,?\s*(?:or|nor|and) (?:any|a|an|anything|in|for|with))\s*(?:in\s+|too\s+)?")
+_ENDS = re.compile(r"[.;!?:]|\b(?:but|however|though|although|just|i want|i'd like|i need|i'm looking|show me|give me|"
+                   r"please|because|i'll|so)\b")
+_LIST = re.compile(r"\s*(?:,\s*(?:or|nor|and)?|or|nor|and|/|,?\s*(?:or|nor|and) (?:any|a|an|anything|in|for|"
+                   r"with))\s*(?:in\s+|too\s+)?")
 _SOFTENS = re.compile(
-    r"\b(?:preferably|ideally|(?:maybe|perhaps|possibly)(?! (?:you|we|i|show|can|could|a (?:bit|little))\b)|something like|sort of|i'd prefer|i would prefer|i prefer|i tend to like|"
+    r"\b(?:preferably|ideally|(?:maybe|perhaps|possibly)(?! (?:you|we|i|show|can|could|a (?:bit|little))\b)|something "
+    r"like|sort of|i'd prefer|i would prefer|i prefer|i tend to like|"
     r"i usually (?:like|wear)|i'm thinking(?: of| about)?|thinking of|such as|leaning towards?|hopefully|probably|"
     r"wouldn't mind|would love|say|(?:i|she|he|we|they)(?: really| also)? (?:loves?|likes?|adores?)(?! to\b))\b"
 )
-_SOFTENED = re.compile(r"\b(?:if possible|if you have (?:it|any|one)|would be (?:nice|great|lovely|good|ideal|perfect|best)|or so|or similar|"
+_SOFTENED = re.compile(r"\b(?:if possible|if you have (?:it|any|one)|would be (?:nice|great|lovely|good|ideal|perfect|"
+                       r"best)|or so|or similar|"
                        r"or something|nice to have|is a plus|a plus|preferred)\b|-ish\b")  # fmt: skip
+_NOUNS = {
+    "price": "price", "budget": "price", "money": "price", "cost": "price", "size": "size", "category": "category",
+    "kind": "category", "type": "category", "garment": "category", "stock": "stock", "availability": "stock",
+}  # fmt: skip
 _ALL = ("everything", "all limits", "all the limits", "all that", "limits")
 _MATTER = r"(?:matter|important|an issue|a problem|relevant|crucial|a concern)"
 
@@ -50,7 +61,8 @@ def refuses(text: str, mentions: Sequence[tuple[int, int, str]]) -> list[bool]:
             if "," in between:
                 before = inside[-1] if inside else None
                 gap = text[before[1] : start] if before else ""
-                no = bool(before and found[i - 1] and before[2] == kind and _LIST.fullmatch(gap) and _listed(text, end, gap))
+                alike = before and found[i - 1] and before[2] == kind and _LIST.fullmatch(gap)
+                no = bool(alike and _listed(text, end, gap))
             elif inside and re.search(r"\bwith\b|\bin\b", text[inside[-1][1] : start]) and not found[i - 1]:
                 no = False
         found.append(no)
@@ -59,7 +71,9 @@ def refuses(text: str, mentions: Sequence[tuple[int, int, str]]) -> list[bool]:
 
 def _listed(text: str, end: int, gap: str) -> bool:
     """Whether "no black, navy" goes on as a list: with "or" before this word, or before a later one of its clause."""
-    return bool(re.search(r"\b(?:or|nor|and)\b", gap) or re.match(r"\s*(?:,\s*[\w-]+\s*){0,4},?\s*(?:or|nor|and)\b", text[end:]))
+    if re.search(r"\b(?:or|nor|and)\b", gap):
+        return True
+    return bool(re.match(r"\s*(?:,\s*[\w-]+\s*){0,4},?\s*(?:or|nor|and)\b", text[end:]))
 
 
 def softened(text: str) -> list[tuple[int, int]]:
@@ -76,9 +90,7 @@ def softened(text: str) -> list[tuple[int, int]]:
 
 def lifted(text: str, words: CatalogueWords) -> list[tuple[str, int, int]]:
     """Limits a text takes back: "price", "category", "size", "stock", "all" or an attribute's name, and where."""
-    nouns = {"price": "price", "budget": "price", "money": "price", "cost": "price", "size": "size", "category": "category",
-             "kind": "category", "type": "category", "garment": "category", "stock": "stock", "availability": "stock"}  # fmt: skip
-    nouns |= dict.fromkeys(_ALL, "all")
+    nouns = _NOUNS | dict.fromkeys(_ALL, "all")
     for name, concept in words.concepts.items():
         for noun in (name.lower(), *(CONCEPTS[concept][1] if concept in CONCEPTS else ())):
             nouns.setdefault(noun, name)
@@ -87,11 +99,15 @@ def lifted(text: str, words: CatalogueWords) -> list[tuple[str, int, int]]:
     noun = "|".join(re.escape(one) for one in sorted(nouns, key=len, reverse=True))
     limit = r"(?: limit| limits| range| restriction| requirement)?"
     rules = (
-        rf"\b(?:any|whatever|whichever|regardless of(?: the)?|no matter(?: the| what| which)?|forget(?: about)?(?: the| that)?|never ?mind(?: the)?|"
-        rf"drop(?: the)?|remove(?: the)?|ignore(?: the)?|lift(?: the)?|relax(?: the)?|clear(?: the)?) ({noun}){limit}(?: (?:is|will be|would be) "
+        rf"\b(?:any|whatever|whichever|regardless of(?: the)?|no matter(?: the| what| which)?|forget(?: about)?(?: "
+        rf"the| that)?|never ?mind(?: the)?|"
+        rf"drop(?: the)?|remove(?: the)?|ignore(?: the)?|lift(?: the)?|relax(?: the)?|clear(?: the)?) "
+        rf"({noun}){limit}(?: (?:is|will be|would be) "
         r"(?:fine|ok|okay|good|alright))?\b",
-        rf"\b(?:the )?({noun}){limit} (?:really )?(?:doesn't|does not|don't|do not|isn't|is not|won't|shouldn't) (?:really )?(?:be )?{_MATTER}\b",
-        rf"\b(?:the )?({noun}){limit} is (?:open|flexible|irrelevant|unimportant|no object|not {_MATTER}|no {_MATTER}|up to you)\b",
+        rf"\b(?:the )?({noun}){limit} (?:really )?(?:doesn't|does not|don't|do not|isn't|is not|won't|shouldn't) "
+        rf"(?:really )?(?:be )?{_MATTER}\b",
+        rf"\b(?:the )?({noun}){limit} is (?:open|flexible|irrelevant|unimportant|no object|not {_MATTER}|no {_MATTER}|"
+        rf"up to you)\b",
         rf"\b(?:don't|do not|dont) (?:really )?(?:care|mind)(?: about)?(?: the| which| what)? ({noun})\b",
         rf"\bno ({noun}) (?:limits?|restrictions?|preference)\b",
         r"\b(out of stock|sold out)(?: ones| pieces| items)? (?:is|are|would be) (?:fine|ok|okay)(?: too)?\b",

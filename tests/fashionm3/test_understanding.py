@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from fashionm3.changes import COMPARISONS
 from fashionm3.intents import ACTS
 from fashionm3.limits import Limits
-from fashionm3.understanding import LONGEST, BuiltInReader
+from fashionm3.reading import LONGEST
+from fashionm3.understanding import BuiltInReader
 from fashionm3.wish import TOOLS, Scene, Wish
 from fcn import Catalog, Item, LabelGroup, LabelVocabulary
 
@@ -331,7 +332,8 @@ def test_another_shop_has_other_words():
 
 
 @given(st.one_of(st.text(max_size=120), st.lists(st.sampled_from(
-    "the first second it red navy dress shoes not no like but longer cheaper under 80 , . ? or and with try on me undo show "
+    "the first second it red navy dress shoes not no like but longer cheaper under 80 , . ? or and with try on me "
+    "undo show "
     "something any size M I'm short wedding more of them these draw compare how much is $ - 5'2 i00001".split()), max_size=24)
     .map(" ".join)), st.sampled_from([FRESH, TALK]))  # fmt: skip
 def test_any_text_makes_a_wish_the_shop_can_keep(reader, catalog, text, scene):
