@@ -217,14 +217,13 @@ class Page:
     def _shown(self, visit: Visit, live: str = "") -> tuple:
         state = visit.session.state
         rounds = list(visit.rounds)
-        newest = next((one.answer for one in reversed(rounds) if one.answer and one.answer.outfit), None)
+        scores = (one.answer.score for one in reversed(rounds) if one.answer and one.answer.score)
+        score = next((one for one in scores if set(one.items) == set(state.outfit)), None)
         outfit = [Card.of(item) for item in map(self.assistant.tools.item, state.outfit) if item is not None]
-        scored = newest.score if newest and newest.score else None
-        same = scored is not None and set(scored.items) == set(state.outfit)
         named = {one: self.assistant.tools.item(one) for one in [*state.liked[-3:], *list(state.refused)[-3:]]}
         cards = {one: Card.of(item) for one, item in named.items() if item is not None}
         panel = panel_html(
-            outfit, scored if same else None, state.limits.each(), state.profile, state.occasion,
+            outfit, score, state.limits.each(), state.profile, state.occasion,
             [cards[one] for one in state.liked[-3:] if one in cards],
             {cards[one].title: why for one, why in list(state.refused.items())[-3:] if one in cards},
             visit.upload is not None,

@@ -42,7 +42,9 @@
   function openPanel(open) {
     $("main").classList.toggle("panel-open", open);
     if (open) window.scrollTo(0, 0);
-    document.querySelector(".toggle")?.setAttribute("aria-expanded", open);
+    const toggle = document.querySelector(".toggle");
+    toggle.setAttribute("aria-expanded", open);
+    toggle.textContent = open ? "Back to the talk" : "Outfit & you";
   }
 
   document.addEventListener("click", (event) => {

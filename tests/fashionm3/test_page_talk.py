@@ -376,7 +376,8 @@ def test_nothing_but_the_page_is_served(address, trained):
         "/monitoring", "/monitoring/summary", "/gradio_api/deep_link", "/docs", "/openapi.json", "/gradio_api/runs",
         "/static/../../../../../../etc/passwd", "/static/%2e%2e/%2e%2e/%2e%2e/etc/passwd",
         "/assets/..%2f..%2froutes.py", "/picture/made/../../etc/passwd", "/custom_component/x",
-        "/picture/made/" + "A" * 32, "/picture/item?id=../../../../etc/passwd", f"/picture/item?id={trained.data}/items.parquet",
+        "/picture/made/" + "A" * 32, "/picture/item?id=../../../../etc/passwd",
+        f"/picture/item?id={trained.data}/items.parquet",
     ):  # fmt: skip
         raw = http.client.HTTPConnection(address.removeprefix("http://"), timeout=10)  # sends a path as it is
         raw.request("GET", path)
