@@ -15,7 +15,7 @@ from dataclasses import dataclass
 ABOUT = 0.2
 MOST = 1e9
 _MONEY = r"(?:dollars?|euros?|bucks|pounds|quid|usd|eur|gbp|[$€£])"
-_N = rf"(?:{_MONEY}\s?)?(\d{{1,3}}(?:[.,]\d{{3}})+|\d{{1,9}}(?:[.,]\d{{1,2}})?)(?![\w%])(?![.,]\d)\s?{_MONEY}?"
+_N = rf"(?:{_MONEY}\s?)?(\d{{1,3}}(?:[.,]\d{{3}})+(?:[.,]\d{{1,2}})?|\d{{1,9}}(?:[.,]\d{{1,2}})?)(?![\w%])(?![.,]\d)\s?{_MONEY}?"
 _COUNTED = (
     r"(?!\s?(?:cm|mm|m|inch(?:es)?|ft|feet|kg|years?|days?|weeks?|hours?|minutes?|options?|items?|pieces?|others?|"
     r"more|things|dresses|people|pairs?|of them)\b)(?!\s?['\"%])"
@@ -28,7 +28,7 @@ _NO = (
 _OVER = r"(?:over|above|more than|higher than|beyond|more expensive than|exceeding|past)"
 _UNDER = r"(?:under|below|beneath|less than|lower than|cheaper than|fewer than|<)"
 _AT_MOST = (
-    r"(?:at (?:the )?most|max(?:imum)?(?: of| is)?|up to|within|<=|until|a limit of|limit is|"
+    r"(?:at (?:the )?most|max(?:imum)?\.?(?: of| is)?|up to|within|<=|until|a limit of|limit is|"
     r"(?:a )?budget(?: of| is|'s|:)?|(?:can|could|want to|will|to|only) (?:only )?(?:spend|pay)(?: up to| at most)?|"
     r"not? to exceed|capped at)"
 )

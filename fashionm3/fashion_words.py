@@ -45,11 +45,11 @@ SAME_KIND = tuple(
     """.strip().splitlines()
 )
 
-# Words for more than one kind: the slot they fill, and the kinds a catalogue may have there (all of the slot where none).
+# Words for more than one kind: the slot they fill, and the kinds a catalogue may have there (none: all of the slot).
 WIDER = {
     "shoe": ("shoes", ()), "footwear": ("shoes", ()), "bag": ("bag", ()), "handbag": ("bag", ()), "purse": ("bag", ()),
     "top": ("upper", ()), "bottom": ("bottom", ()), "outerwear": ("outerwear", ()), "accessory": ("accessory", ()),
-    "jacket": ("outerwear", ("jacket", "denim jacket", "leather jacket", "bomber jacket", "bomber", "blazer", "puffer")),
+    "jacket": ("outerwear", ("jacket", "denim jacket", "leather jacket", "bomber jacket", "blazer", "puffer")),
     "knitwear": ("upper", ("sweater", "jumper", "cardigan", "pullover")),
     "jewellery": ("accessory", ("necklace", "bracelet", "earrings", "ring", "brooch", "watch")),
     "jewelry": ("accessory", ("necklace", "bracelet", "earrings", "ring", "brooch", "watch")),
@@ -57,8 +57,8 @@ WIDER = {
 
 # Where a shop has none of a kind under its name, it may have it among these.
 AMONG = {"sneakers": "shoe", "heels": "shoe", "flats": "shoe", "boots": "shoe", "sandals": "shoe", "loafers": "shoe",
-         "tote": "bag", "clutch": "bag", "crossbody": "bag", "backpack": "bag", "denim jacket": "jacket", "blazer": "jacket",
-         "blouse": "top", "tshirt": "top", "shirt": "top", "sweater": "top", "jeans": "trousers", "chinos": "trousers",
+         "tote": "bag", "clutch": "bag", "crossbody": "bag", "backpack": "bag", "denim jacket": "jacket",
+         "blazer": "jacket", "blouse": "top", "tshirt": "top", "shirt": "top", "sweater": "top", "jeans": "trousers",
          "cardigan": "sweater", "sweatshirt": "sweater", "hoodie": "sweater", "scarf": "accessory", "hat": "accessory",
          "necklace": "accessory", "sunglasses": "accessory", "tank top": "top", "crop top": "top"}  # fmt: skip
 
@@ -115,7 +115,8 @@ SAME_VALUE = {
             "loose": "oversized, baggy, loose fitting, relaxed, roomy, loose fit", "a-line": "flared, a line",
             "straight": "straight cut, regular fit"},
     "sleeve": {"sleeveless": "no sleeves, without sleeves, without sleeve, no sleeve",
-               "short": "short sleeves, short sleeve, short sleeved, shortsleeved, shortsleeve", "long": "long sleeves, long sleeve, long sleeved, longsleeved, longsleeve",
+               "short": "short sleeves, short sleeve, short sleeved, shortsleeved, shortsleeve",
+               "long": "long sleeves, long sleeve, long sleeved, longsleeved, longsleeve",
                "full": "full sleeves, full length sleeves, full sleeve, full sleeved, full length sleeve",
                "half": "half sleeves, half sleeve, half sleeved"},
     "neck": {"v-neck": "v necked, v neckline", "high": "turtleneck, turtle neck, polo neck, roll neck, mock neck",
@@ -123,18 +124,19 @@ SAME_VALUE = {
     "heel": {"flat": "no heel, no heels, without heels, without heel", "high": "high heels, stiletto",
              "mid": "mid heel, medium heel, kitten heel, kitten heels", "low": "low heels"},
     "formality": {"formal": "dressed up", "casual": "laid back, laid-back, relaxed style"},
-    "rating": {"good": "good, nice, great, high, highly, well, best, excellent, better, decent, top, healthy, positive, "
-                       "favorable, strong, higher, solid, fantastic, amazing, really good, really nice"},
+    "rating": {"good": "good, nice, great, high, highly, well, best, excellent, better, decent, top, healthy, "
+                       "positive, favorable, strong, higher, solid, fantastic, amazing, really good, really nice"},
     "price": {"cheap": "inexpensive, costs very little, low price, low cost, low priced, budget friendly, on a budget",
-              "affordable": "reasonably priced, reasonable price", "expensive": "high end, pricey, luxury, high priced"},
+              "affordable": "reasonably priced, reasonable price",
+              "expensive": "high end, pricey, luxury, high priced"},
     "size": {"XS": "extra small, x small", "S": "small", "M": "medium", "L": "large", "XL": "extra large, x large",
              "XXL": "extra extra large, xx large, double xl, 2xl", "XXS": "extra extra small"},
 }  # fmt: skip
 
 # Shades that are another colour by name.
-MIXED = {"dark blue": "navy", "deep blue": "navy", "midnight blue": "navy", "dark red": "burgundy", "deep red": "burgundy",
-         "wine red": "burgundy", "light purple": "lilac", "pale purple": "lilac", "dark yellow": "mustard",
-         "light brown": "beige", "dark pink": "fuchsia"}  # fmt: skip
+MIXED = {"dark blue": "navy", "deep blue": "navy", "midnight blue": "navy", "dark red": "burgundy",
+         "deep red": "burgundy", "wine red": "burgundy", "light purple": "lilac", "pale purple": "lilac",
+         "dark yellow": "mustard", "light brown": "beige", "dark pink": "fuchsia"}  # fmt: skip
 
 # Names of the same occasion: a name the shop knows is meant by every phrase of its line.
 OCCASIONS = tuple(
@@ -168,7 +170,8 @@ PROFILE: dict[str, tuple[tuple[str, ...], dict[str, tuple[str, str]]]] = {
                               "broad shouldered, inverted triangle shape"),
         "rectangle": ("rectangle straight", "rectangle shape, rectangular, straight figure, straight up and down, "
                       "boyish figure, no waist, rectangle figure, straight body"),
-        "hourglass": ("hourglass curvy", "~curvy, hourglass, hour glass, hourglass figure, hourglass shape, ~curvaceous"),
+        "hourglass": ("hourglass curvy", "~curvy, hourglass, hour glass, hourglass figure, hourglass shape, "
+                      "~curvaceous"),
         "top_hourglass": ("top_hourglass", "top hourglass"),
         "bottom_hourglass": ("bottom_hourglass", "bottom hourglass"),
         "spoon": ("spoon", "spoon shape, spoon shaped, spoon figure"),
@@ -192,7 +195,8 @@ PROFILE: dict[str, tuple[tuple[str, ...], dict[str, tuple[str, str]]]] = {
                    "auburn hair, copper hair"),
         "golden": ("golden blond blonde", "blonde hair, blond hair, golden hair, ~blonde, ~blond, ~a blonde, "
                    "my hair is blonde, fair hair, blonde haired"),
-        "grey_silver": ("grey_silver grey silver gray", "grey hair, gray hair, silver hair, white hair, my hair is grey"),
+        "grey_silver": ("grey_silver grey silver gray", "grey hair, gray hair, silver hair, white hair, "
+                        "my hair is grey"),
     }),
     "hair_style": (("hair_style", "hairstyle", "hair_length"), {
         "short_curls": ("short_curls", "short curly hair, short curls, short wavy hair"),
@@ -221,49 +225,51 @@ HEIGHTS = ((160.0, "low"), (172.0, "middle"), (300.0, "high"))  # cm, below whic
 # Words that say nothing of what is looked for.
 FILLERS = frozenset(
     """a about above actually add after afternoon again ah all almost alright also although always am an and another any
-    anymore anyone anything anyway anywhere apart are area around as aside ask at available away aw back bad be because
-    been before begin being below beside besides best better between bit both bottom bring but buy by came can cannot
-    can't care cart center check choice choices choose come comes compare consider corner could couldn't couple currently
-    d day days decide decided definitely did didn't different do does doesn't doing done don't down each earlier either
-    else end enough even ever every everything exactly extra far few find fine fits first for forget forgot found four
-    from front full fun further get getting girl give gives glad go goes going gone gonna good got great guess guy guys
-    had hand hanging happen has hasn't have haven't having he hello help helpful her here hey hi him his hm hmm hold hope
-    how however huh i i'd idea ideas i'll i'm im in inside instead interested into is isn't it item items it'd it'll its
-    it's i've just keep kind kinds know large last late later least leave left less let let's like liked likely likes
-    line little ll long look looked looking looks lot lots love loved ma'am made make makes making man many match matter
-    may maybe me mean mention mentioned middle might mind mine minute moment more most mostly move much must my myself
-    near need needed needs never new next nice no nor not nothing now number of off offer oh ok okay on once one ones
-    only open opposite option options or other others otherwise our out outfit over overall own pair particular party
-    people perfect perhaps person pick picked pictures piece pieces please plus point possible possibly preferably prefer
-    pretty price probably product products proper purchase put question quick quickly quite rack rather re ready real
-    really recommend recommendation recommendations right room row said same saw say search section see seem seems seen
-    select selection sell set several she shelf shop shopping should show showed showing shown side similar simply since
-    six so some somebody someone something somewhere soon sorry sort sound sounds spot start still stock stop store
-    stuff style styles such suggest suggested suggestion suggestions super sure table take taking talk tell ten than
-    thank thanks that that'd that's the their them then there there's these they they'd they're thing things think third
-    this those though thought three through till time times to today together tomorrow tonight too top total totally
-    toward towards true try trying two type types ugh uh um under until up upon us use ve very view wait wall want wanted
-    wants was wasn't watch way we wear wearing well we'll went were what whatever what's when where whether which while
-    who who's whole why will wish with within without won't wonder wonderful wondering wont work works would wouldn't
-    wow yeah year yep yes yet you you'd you'll your you're yours youve
-    cause dear fairly fancy feel hate having haha lol nope ooh pls plz prefer sir thx ty ideally mm mmm hopefully dollars
-    euros pounds bucks usd eur gbp cost costs limit budget reset undo anytime somehow bought event occasion
-    occasions guest color colour colors colours pattern size sizes length material brand category kindly great awesome
-    cool lovely nicely clothes clothing garment garments apparel fashion suits match matching matches wardrobe closet
-    second fourth fifth sixth draw sketch paint render imagine image picture drawing generate visualise visualize
-    illustrate create tall previous sister's surprise loves free complete""".split()
+    anymore anyone anything anytime anyway anywhere apart apparel are area around as aside ask at available aw
+    away awesome back bad be because been before begin being below beside besides best better between bit both
+    bottom bought brand bring bucks budget but buy by came can can't cannot care cart category cause center check
+    choice choices choose closet clothes clothing color colors colour colours come comes compare complete consider
+    cool corner cost costs could couldn't couple create currently d day days dear decide decided definitely did
+    didn't different do does doesn't doing dollars don't done down draw drawing each earlier either else end
+    enough eur euros even event ever every everything exactly extra fairly fancy far fashion feel few fifth find
+    fine first fits for forget forgot found four fourth free from front full fun further garment garments gbp
+    generate get getting girl give gives glad go goes going gone gonna good got great guess guest guy guys had
+    haha hand hanging happen has hasn't hate have haven't having he hello help helpful her here hey hi him his hm
+    hmm hold hope hopefully how however huh i i'd i'll i'm i've idea ideally ideas illustrate im image imagine in
+    inside instead interested into is isn't it it'd it'll it's item items its just keep kind kindly kinds know
+    large last late later least leave left length less let let's like liked likely likes limit line little ll lol
+    long look looked looking looks lot lots love loved lovely loves ma'am made make makes making man many match
+    matches matching material matter may maybe me mean mention mentioned middle might mind mine minute mm mmm
+    moment more most mostly move much must my myself near need needed needs never new next nice nicely no nope nor
+    not nothing now number occasion occasions of off offer oh ok okay on once one ones only ooh open opposite
+    option options or other others otherwise our out outfit over overall own paint pair particular party pattern
+    people perfect perhaps person pick picked picture pictures piece pieces please pls plus plz point possible
+    possibly pounds prefer preferably pretty previous price probably product products proper purchase put question
+    quick quickly quite rack rather re ready real really recommend recommendation recommendations render reset
+    right room row said same saw say search second section see seem seems seen select selection sell set several
+    she shelf shop shopping should show showed showing shown side similar simply since sir sister's six sixth size
+    sizes sketch so some somebody somehow someone something somewhere soon sorry sort sound sounds spot start
+    still stock stop store stuff style styles such suggest suggested suggestion suggestions suits super sure
+    surprise table take taking talk tall tell ten than thank thanks that that'd that's the their them then there
+    there's these they they'd they're thing things think third this those though thought three through thx till
+    time times to today together tomorrow tonight too top total totally toward towards true try trying two ty type
+    types ugh uh um under undo until up upon us usd use ve very view visualise visualize wait wall want wanted
+    wants wardrobe was wasn't watch way we we'll wear wearing well went were what what's whatever when where
+    whether which while who who's whole why will wish with within without won't wonder wonderful wondering wont
+    work works would wouldn't wow yeah year yep yes yet you you'd you'll you're your yours youve""".split()
 )  # fmt: skip
 # English near the words of clothes that is no misspelling of them.
 NO_TYPO = frozenset(
-    """shows short shore shoot sheet bootstrap boost booth coast goat heals heel heals peels wheels flat flaps flags
-    skirting shirk shift dresser dressy dressing dressed stress press address pants panty paints plants points parts
-    house blouson white while whine write black block blank brown crown grown green greet great greed screen purple
-    people yellow fellow mellow beige belong silver sliver olive alive solve stripe strips strip stroke trips linen
-    liner lines listen cotton button bottom woolly velvet helmet satin stain silky sulky silks leather feather weather
-    denim demon summer summary simmer winter winner wider wonder spring string bring casual causal formal normal former
-    party parry patty plain plane plan brain train floral moral oral dotted potted checked checks cheeks wedding
-    weeding bedding office offices beach bench reach sandal scandal scarf scare belts melts clutch crutch clash
-    coats costs boots boats roots heals tights lights rights nights sights tops steps stops tight night light right
-    sight jeans means beans teams price prize pride prices longer linger larger loner shorter shooter sorter darker
-    marker parker lighter fighter tighter looser loser closer higher lower cheaper cheater""".split()
+    """address alive beach beans bedding beige belong belts bench black blank block blouson boats boost booth boots
+    bootstrap bottom brain bring brown button casual causal cheaper cheater checked checks cheeks clash closer
+    clutch coast coats costs cotton crown crutch darker demon denim dotted dressed dresser dressing dressy feather
+    fellow fighter flags flaps flat floral formal former goat great greed green greet grown heals heel helmet
+    higher house jeans larger leather light lighter lights linen liner lines linger listen loner longer looser
+    loser lower marker means mellow melts moral night nights normal office offices olive oral paints pants panty
+    parker parry parts party patty peels people plain plan plane plants points potted press price prices pride
+    prize purple reach right rights roots sandal satin scandal scare scarf screen sheet shift shirk shoot shooter
+    shore short shorter shows sight sights silks silky silver simmer skirting sliver solve sorter spring stain
+    steps stops stress string strip stripe strips stroke sulky summary summer teams tight tighter tights tops
+    train trips velvet weather wedding weeding wheels while whine white wider winner winter wonder woolly write
+    yellow""".split()
 )  # fmt: skip

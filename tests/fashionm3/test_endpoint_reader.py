@@ -68,7 +68,8 @@ def test_what_it_says_is_kept_in_the_shops_spelling(model):
                                  attributes={"color": ("Blue",)}, not_attributes={"color": ("Red",)})  # fmt: skip
     assert (wish.act, wish.tool, wish.items, wish.changes) == ("INFORM:GET", "alternatives", ("b",), {"longer"})
     assert (wish.words, wish.occasion, wish.profile) == ("airy", "wedding", ("height=low",))
-    assert (wish.lifted, wish.refused, wish.why, wish.asked, wish.note) == (("price",), ("a",), "too shiny", ("price",), "")
+    assert (wish.lifted, wish.refused, wish.why, wish.asked) == (("price",), ("a",), "too shiny", ("price",))
+    assert wish.note == ""
 
 
 def test_what_it_invents_is_dropped(model):
@@ -101,8 +102,11 @@ def test_a_server_without_schemas_is_asked_without(model):
     assert ["response_format" in body for body in model.asked] == [True, False]
 
 
-@pytest.mark.parametrize("answer", ["", "I would love to help!", "{", "[]", '{"act": "DANCE"}', '{"act": "THANK", "items": 7}',
-                                    '{"act": "REQUEST:GET", "tool": "rm -rf"}', "}{", "nul\x00"])  # fmt: skip
+NONSENSE = ["", "I would love to help!", "{", "[]", '{"act": "DANCE"}', '{"act": "THANK", "items": 7}', "}{", "nul\x00",
+            '{"act": "REQUEST:GET", "tool": "rm -rf"}']  # fmt: skip
+
+
+@pytest.mark.parametrize("answer", NONSENSE)
 def test_nonsense_is_read_by_rules_and_said(model, answer):
     model.answers.append(answer)
     reader = reader_of(model.address)
