@@ -15,7 +15,10 @@ from dataclasses import dataclass
 ABOUT = 0.2
 MOST = 1e9
 _MONEY = r"(?:dollars?|euros?|bucks|pounds|quid|usd|eur|gbp|[$€£])"
-_N = rf"(?:{_MONEY}\s?)?(\d{{1,3}}(?:[.,]\d{{3}})+(?:[.,]\d{{1,2}})?|\d{{1,9}}(?:[.,]\d{{1,2}})?)(?![\w%])(?![.,]\d)\s?{_MONEY}?"
+_N = (
+    rf"(?:{_MONEY}\s?)?(\d{{1,3}}(?:[.,]\d{{3}})+(?:[.,]\d{{1,2}})?|\d{{1,9}}(?:[.,]\d{{1,2}})?)(?![\w%])(?![.,]\d)"
+    rf"\s?{_MONEY}?"
+)
 _COUNTED = (
     r"(?!\s?(?:cm|mm|m|inch(?:es)?|ft|feet|kg|years?|days?|weeks?|hours?|minutes?|options?|items?|pieces?|others?|"
     r"more|things|dresses|people|pairs?|of them)\b)(?!\s?['\"%])"
@@ -69,7 +72,9 @@ _SIZES = tuple(
         rf"\b(?:i|she|we|usually|normally)(?:\s+(?:usually|normally|always))?\s+(?:wear|take|need)\s+(?:a |an |size "
         rf")?{_ANY_SIZE}",
         rf"\bi ?'?m (?:a|an|size) {_ANY_SIZE}",
-        rf"\b(?:in|an?|to be|comes? in|fits?|available in|stock in)(?: an?| the)?\s+({_LETTERS}|{_NAMED})",
+        rf"\b(?:in|an?|to be|comes? in|fits?)(?: an?| the)?\s+({_LETTERS})",
+        rf"\b(?:in|an?|to be|comes? in|fits?)(?: an?| the)?\s+({_NAMED})(?=\s*(?:$|[.,;?!]|please|one|and|with|from|"
+        r"but|by|for|that|if|around|or|here)(?!\w))",
         r"(?<![\w'-])(xxxxl|xxxl|xxl|xxs|xs|xl|[2-6]xl|extra extra large|extra extra small|extra large|extra small)",
     )
 )  # fmt: skip

@@ -252,6 +252,7 @@ class CatalogueWords:
                 self._add((before, *words), named, 1, typed=False)
             return
         self._add(words, named, 1, typed=False)
+        self._add(value.replace("&", " and "), named, 1, typed=False)
         if len(words) > 2 and words[0] == "the":
             self._add(words[1:], named, 1, typed=False)
 

@@ -63,8 +63,8 @@ _RULES: dict[str, re.Pattern] = {
             rf"\btry(?:ing)? (?:{_PIECE} )?on\b",
             r"\btry-?on\b",
             r"\bon me\b(?! budget)",
-            rf"\b(?:see|show|put|picture|imagine) (?:me (?:in|wearing)|myself (?:in|wearing)|{_PIECE} on (?:me|"
-            r"myself|my body))\b",
+            r"\b(?:see|show|put|picture|imagine) me (?:in (?:it|this|that|these|those|the)|wearing)\b",
+            rf"\b(?:see|show|put|picture|imagine) (?:myself (?:in|wearing)|{_PIECE} on (?:me|myself|my body))\b",
             r"\b(?:how|what) (?:would|will|do|does|could) i look\b",
             r"\bme (?:in|wearing) (?:it|this|that)\b",
             r"\bfitting room\b",

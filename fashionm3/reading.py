@@ -30,6 +30,7 @@ _AS_LENGTH = re.compile(
     r"\b(?P<not>(?:not?|nothing|isn't|never)(?: \w+)? (?:too|so|very|that) )?(?P<how>long|short)\b"
     r"(?![ -](?:sleeve|sleeved|hair))"
 )
+_SIZED = {"small": "S", "medium": "M", "large": "L"}
 _DEARER = re.compile(r"\b(?:more expensive|pricier|dearer|more exclusive|higher (?:priced?|end))\b")
 _WANTS_LENGTH = re.compile(r"\b(?:a|an|the|some|any|something|anything|nice|pretty|really|very|in|is|be|want|need) $")
 
@@ -207,6 +208,7 @@ class Reading:
                 named = self._likeliest(some)
                 found.append(_Mention(named, words[i].start, words[i + length - 1].end))
             i += length or 1
+        self._size_of_garment(words, found)
         heel = next((one for one in found if one.named.concept == "heel"), None)
         if heel and "heels" in self.words.slot_of and not any(one.named.kind in ("category", "slot") for one in found):
             if self.left[heel.start : heel.end].endswith("heels"):  # "high heels" names the shoes, too
@@ -214,6 +216,17 @@ class Reading:
         for one in found:
             self._take(one.start, one.end)
         return found
+
+    def _size_of_garment(self, words: Sequence[Token], found: Sequence[_Mention]) -> None:
+        """ "Large trousers" are a size where the shop has sizes; a large bag is a large bag."""
+        for one in found if self.words.names("size") and "size" not in self.limits else ():
+            before = next((token for token in words if token.end == one.start - 1 and token.text in _SIZED), None)
+            if before and one.named.kind in ("category", "slot") and not {"bag", "accessory"} & self._slots(one.named):
+                self.limits["size"] = _SIZED[before.text]
+                self._take(before.start, before.end)
+
+    def _slots(self, named: Named) -> set[str]:
+        return {self.words.slot_of.get(value, value) for value in named.values}
 
     def _likeliest(self, some: Sequence[Named]) -> Named:
         """Of several meanings the category, else the attribute that the most items have it in."""

@@ -29,7 +29,7 @@ _SOFTENS = re.compile(
     r"\b(?:preferably|ideally|(?:maybe|perhaps|possibly)(?! (?:you|we|i|show|can|could|a (?:bit|little))\b)|something "
     r"like|sort of|i'd prefer|i would prefer|i prefer|i tend to like|"
     r"i usually (?:like|wear)|i'm thinking(?: of| about)?|thinking of|such as|leaning towards?|hopefully|probably|"
-    r"wouldn't mind|would love|say|(?:i|she|he|we|they)(?: really| also)? (?:loves?|likes?|adores?)(?! to\b))\b"
+    r"wouldn't mind|would love(?! to)|say|(?:i|she|he|we|they)(?: really| also)? (?:loves?|likes?|adores?)(?! to\b))\b"
 )
 _SOFTENED = re.compile(r"\b(?:if possible|if you have (?:it|any|one)|would be (?:nice|great|lovely|good|ideal|perfect|"
                        r"best)|or so|or similar|"

@@ -328,6 +328,8 @@ def test_another_shop_has_other_words():
     assert read("navy ankle boots in vegan leather").limits == ankle
     assert read("a long-sleeved t-shirt").limits.attributes == {"sleeveLength": ("Long",)}
     assert read("a tee in medium").limits.size == "M"
+    assert read("some large tees").limits.size == "L"
+    assert read("a large bag").limits.size is None
     assert read("show me the next skirt").limits == Limits(categories=("Midi Skirts",))  # a word before it is a brand
     assert read("a skirt by Next").limits.attributes == {"brand": ("Next",)}
     assert read("I'm pear shaped and short, age young").profile == ("body_shape=pear", "age=young")
