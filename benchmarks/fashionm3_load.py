@@ -195,6 +195,7 @@ def measure(server: subprocess.Popen, address: str, given: argparse.Namespace) -
         memory.append(resident(server.pid))
     for talker in talkers:
         talker.join(180)
+    print(f"resident, MB: {', '.join(f'{one:.0f}' for one in memory)}", file=sys.stderr)
     half = memory[len(memory) // 2 :]
     took, slow = np.array(tally.seconds), np.array(tally.slow)
     return {

@@ -83,6 +83,8 @@ def load(given: argparse.Namespace):
     from fashionm3.tools import Tools
     from seqllm import Recommender
 
+    if given.endpoint is not None and given.endpoint_model is None:
+        raise DataError(Problem(None, None, "--endpoint-model", None, "missing", "name the endpoint's model"))
     artist = None
     recommender = Recommender.from_pretrained(given.recommender)
     if given.vlm is not None:
@@ -94,8 +96,6 @@ def load(given: argparse.Namespace):
         from fashionm3.endpoint_reader import EndpointReader
         from fashionm3.rewriting import ChatEndpoint
 
-        if given.endpoint_model is None:
-            raise DataError(Problem(None, None, "--endpoint-model", None, "missing", "name the endpoint's model"))
         key = os.environ.get("OPENAI_API_KEY")
         ask = ChatEndpoint(given.endpoint, given.endpoint_model, key, temperature=0, timeout=ENDPOINT_SECONDS)
         assistant.reader = EndpointReader(ask, assistant.reader, recommender.catalog, recommender.vocabulary,

@@ -26,6 +26,8 @@ from fcn.errors import DataError
 
 WEB = Path(__file__).with_name("web")
 AT_ONCE = 4  # answers worked on at the same time
+WAITING = 200  # events in gradio's queue; more are refused
+REMEMBERED = 500  # tabs of which gradio keeps what they show
 THUMB = 480
 
 
@@ -54,7 +56,8 @@ def blocks(page: Page) -> gr.Blocks:
         gr.api(page.talk, api_name="talk", **group)
         gr.api(page.look, api_name="look")
         gr.api(page.end, api_name="end")
-    made.queue(max_size=200, default_concurrency_limit=AT_ONCE, api_open=False)
+    made.queue(max_size=WAITING, default_concurrency_limit=AT_ONCE, api_open=False)
+    made.state_session_capacity = REMEMBERED
     return made
 
 
@@ -69,11 +72,13 @@ def application(page: Page, host: str = "127.0.0.1", port: int = 7860, hosts: Se
             while True:
                 await asyncio.sleep(60)
                 page.visits.sweep()
+                _forget_events(shown)
 
         task = asyncio.create_task(sweep())
         yield
         task.cancel()
 
+    shown = blocks(page)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=sweeping)
 
     @lru_cache(maxsize=2048)
@@ -110,7 +115,7 @@ def application(page: Page, host: str = "127.0.0.1", port: int = 7860, hosts: Se
         return _image(taken.jpeg, "private, no-store")
 
     server = gr.mount_gradio_app(
-        app, blocks(page), path="/", server_name=host, server_port=port, footer_links=[], run_history=False,
+        app, shown, path="/", server_name=host, server_port=port, footer_links=[], run_history=False,
         show_error=False, max_file_size=1, allowed_paths=[], blocked_paths=["/"], enable_monitoring=False,
         ssr_mode=False, pwa=False, mcp_server=False, theme=_theme(), css_paths=WEB / "page.css",
         js=(WEB / "page.js").read_text(encoding="utf-8"),
@@ -128,6 +133,13 @@ def serve(
     print(f"http://{shown}:{port}   <- open it in a browser", flush=True)
     # A forwarded address is believed from nobody: the limit of requests counts by the address that asks.
     uvicorn.run(app, host=host, port=port, log_level="warning", proxy_headers=False, server_header=False)
+
+
+def _forget_events(shown: gr.Blocks) -> None:
+    """Drop the empty entry that gradio's queue keeps for every tab and every call of the API there ever was."""
+    pending = shown._queue.pending_event_ids_session
+    for name in [name for name, events in list(pending.items()) if not events]:
+        pending.pop(name, None)
 
 
 def _theme() -> gr.themes.Base:

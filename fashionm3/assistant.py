@@ -89,6 +89,8 @@ class Assistant:
         else:
             state = steps.held(session.state, wish)
             answer, state = self._answer(session, state, wish, picture, landmarks)
+        if wish.note:
+            answer = answer.model_copy(update={"notes": [*answer.notes, wish.note]})
         if state is not None:
             session.step(state)
         yield self._finished(session, answer, began)
