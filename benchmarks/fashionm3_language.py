@@ -42,6 +42,10 @@ from fcn import Catalog, DataFolder, Item, LabelVocabulary  # noqa: E402
 
 DATA = ROOT.parent / "shared" / "data"
 LOOKED_AT = 200 / 563  # share of the dialogues that the rules were written looking at
+# Read for the format before the parts were drawn: for test they are spoilt.
+SPOILT = frozenset(
+    "5819 5878 5915 6452 6788 8113 8511 8549 8980 8990 9967 10143 10501 10972 10987 11338 11342 11919 12335".split()
+)
 SLOT_OF = {"coat": "outerwear", "jacket": "outerwear", "dress": "onepiece", "suit": "onepiece", "jeans": "bottom",
            "trousers": "bottom", "joggers": "bottom", "shoes": "shoes", "hat": "accessory"}  # fmt: skip
 TYPE = "type"
@@ -50,7 +54,8 @@ TYPE = "type"
 def parts(dialogues: Sequence[Dialogue]) -> tuple[list[Dialogue], list[Dialogue]]:
     """The dialogues looked at, and those for test, by a hash of their key."""
     looked = [dialogue for dialogue in dialogues if share_of(dialogue.key) < LOOKED_AT]
-    return looked, [dialogue for dialogue in dialogues if share_of(dialogue.key) >= LOOKED_AT]
+    rest = [dialogue for dialogue in dialogues if share_of(dialogue.key) >= LOOKED_AT]
+    return looked, [dialogue for dialogue in rest if dialogue.key.rpartition("/")[2] not in SPOILT]
 
 
 def shop_of(dialogues: Sequence[Dialogue]) -> Catalog:
@@ -206,7 +211,7 @@ def fashion_iq(captions: Sequence[Caption], data: DataFolder) -> dict[str, dict[
 def _shares(read: Sequence[tuple[bool, bool, int, int]]) -> dict[str, float]:
     whole, some, left, words = np.array(read, float).T
     return {"captions fully understood": whole.mean(), "captions with a change read": some.mean(),
-            "words understood": 1 - np.minimum(left, words).sum() / words.sum(), "captions": len(read)}  # fmt: skip
+            "words understood": 1 - np.minimum(left, words).sum() / words.sum()}  # fmt: skip
 
 
 def main() -> int:
