@@ -236,8 +236,9 @@ def main() -> int:
         {name: {way: {key: [value] for key, value in row.items()} for way, row in found.items()}
          for name, found in results.items()},
         notes=[
-            "SIMMC 2: the fashion dialogues of simmc2.1_dials_dstc11_dev; those whose hash falls below 200/563 were looked "
-            "at while the rules were written and trained the classifier; figures are of the others, less 19 read before",
+            "SIMMC 2: the fashion dialogues of simmc2.1_dials_dstc11_dev; those whose hash falls below 200/563 were "
+            "looked at while the rules were written, and trained the classifier; figures are of the others, less 19 "
+            "read before",
             "slots: of all turns, a refinement adding to what holds; \"requests\": of REQUEST:GET and INFORM:REFINE "
             "alone; "
             "values that only the scene's hidden metadata tells (\"the same price as that one\") count as missed",
