@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime
 import os
 from collections.abc import Sequence
 from functools import lru_cache
@@ -27,6 +28,7 @@ from fcn.errors import DataError
 WEB = Path(__file__).with_name("web")
 AT_ONCE = 4  # answers worked on at the same time
 WAITING = 200  # events in gradio's queue; more are refused
+CONNECTIONS = 2000  # open at once; a tab keeps one or two
 REMEMBERED = 500  # tabs of which gradio keeps what they show
 THUMB = 480
 
@@ -72,7 +74,7 @@ def application(page: Page, host: str = "127.0.0.1", port: int = 7860, hosts: Se
             while True:
                 await asyncio.sleep(60)
                 page.visits.sweep()
-                _forget_events(shown)
+                forget(shown, page.visits.idle)
 
         task = asyncio.create_task(sweep())
         yield
@@ -107,8 +109,7 @@ def application(page: Page, host: str = "127.0.0.1", port: int = 7860, hosts: Se
     async def upload(request: Request) -> Response:
         try:
             visit = page.visits.get(request.headers.get("x-visit", ""))
-            data = await request.body()
-            taken = await asyncio.to_thread(take_picture, data)
+            taken = await asyncio.to_thread(take_picture, await request.body())
             visit.upload, visit.landmarks = taken, None
         except DataError as error:
             return PlainTextResponse(plain(error), 422)
@@ -132,14 +133,21 @@ def serve(
     shown = f"[{host}]" if ":" in host else host
     print(f"http://{shown}:{port}   <- open it in a browser", flush=True)
     # A forwarded address is believed from nobody: the limit of requests counts by the address that asks.
-    uvicorn.run(app, host=host, port=port, log_level="warning", proxy_headers=False, server_header=False)
+    uvicorn.run(app, host=host, port=port, log_level="warning", proxy_headers=False, server_header=False,
+                limit_concurrency=CONNECTIONS)  # fmt: skip
 
 
-def _forget_events(shown: gr.Blocks) -> None:
-    """Drop the empty entry that gradio's queue keeps for every tab and every call of the API there ever was."""
-    pending = shown._queue.pending_event_ids_session
-    for name in [name for name, events in list(pending.items()) if not events]:
-        pending.pop(name, None)
+def forget(shown: gr.Blocks, idle: float) -> None:
+    """Drop what gradio keeps beside us: what was last shown in tabs nobody used for `idle` seconds, and the empty entry
+    of its queue for every tab and every call of the API there ever was."""
+    holder, queue = shown.state_holder, shown._queue
+    limit = datetime.datetime.now() - datetime.timedelta(seconds=idle)
+    with holder.lock:
+        for tab in [tab for tab, last in holder.time_last_used.items() if last < limit]:
+            holder.session_data.pop(tab, None)
+            holder.time_last_used.pop(tab, None)
+    for tab in [tab for tab, events in queue.pending_event_ids_session.items() if not events]:
+        queue.pending_event_ids_session.pop(tab, None)
 
 
 def _theme() -> gr.themes.Base:

@@ -21,7 +21,8 @@ from fashionm3.uploads import MAX_BYTES, too_large_remedy
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 UPLOAD = "/picture/mine"
-RATE, BURST = 40.0, 200  # messages of one client a second, and at once; a shop's whole staff may sit behind one address
+RATE, BURST = 40.0, 200  # requests of one client a second, and at once; a whole office may sit behind one address
+UPLOAD_RATE, UPLOAD_BURST = 1.0, 20  # pictures of one client, as each is held in memory while it arrives
 
 _OPEN = {
     "GET": re.compile(
@@ -52,6 +53,7 @@ class Gate:
     def __init__(self, app: ASGIApp, hosts: Sequence[str] = LOOPBACK, limit: RateLimit | None = None):
         self.hosts = frozenset(hosts)
         self.limit = limit or RateLimit(RATE, BURST)
+        self.uploads = RateLimit(UPLOAD_RATE, UPLOAD_BURST)
         self._app = app
         self._small = RequestBodyLimitMiddleware(app, FILE_BYTES + 2**16)
         self._upload = RequestBodyLimitMiddleware(app, MAX_BYTES)
@@ -90,7 +92,8 @@ class Gate:
         if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
             return PlainTextResponse("Another page may not ask here.", 403)
         if method == "POST":
-            wait = self.limit.wait(request.client.host if request.client else "")
+            limit = self.uploads if request.scope["path"] == UPLOAD else self.limit
+            wait = limit.wait(request.client.host if request.client else "")
             if wait:
                 seconds = str(int(wait) + 1)
                 slow = f"Too many requests; try again in {seconds} s."

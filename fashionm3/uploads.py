@@ -11,6 +11,7 @@ import base64
 import binascii
 import io
 import re
+import threading
 import zipfile
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ from fcn.images import is_heic, looks_like_picture, open_image
 MAX_BYTES = 10 * 2**20
 MAX_PIXELS = 40_000_000
 MIN_SIDE, MAX_SIDE = 32, 1024
+_AT_ONCE = threading.BoundedSemaphore(2)  # a large picture takes 120 MB while it is decoded
 KINDS = "JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF"
 
 # What some files that are no pictures begin with, and what to call them.
@@ -64,7 +66,8 @@ def take_picture(data: bytes) -> Upload:
     if hidden:
         raise _refused(f"the file is a picture and also contains {hidden}", "save it anew as a picture, and send that")
     try:
-        picture = open_image(data, max_pixels=MAX_PIXELS)
+        with _AT_ONCE:
+            picture = open_image(data, max_pixels=MAX_PIXELS)
     except DataError as error:
         message = error.problems[0].message
         if message.startswith("not a readable picture"):

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import io
+import json
 import os
 import socket
 import subprocess
@@ -13,6 +14,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+import requests
 import timm
 
 
@@ -186,3 +188,33 @@ def _wait(process: subprocess.Popen, port: int, path: str, log: Path) -> None:
         except OSError:
             time.sleep(0.2)
     pytest.fail(f"the server did not begin: {log.read_text()[-3000:]}")
+
+
+@pytest.fixture(scope="session")
+def address(command, serving):
+    """Where the page is served."""
+    with serving(command("app")) as at:
+        yield at
+
+
+@pytest.fixture(scope="session")
+def call(address):
+    """call(name, ...): one call of the page's API over plain HTTP."""
+
+    def called(name: str, *given: object) -> dict:
+        posted = requests.post(f"{address}/gradio_api/call/{name}", json={"data": list(given)}, timeout=30)
+        posted.raise_for_status()
+        event = posted.json()["event_id"]
+        told = requests.get(f"{address}/gradio_api/call/{name}/{event}", timeout=60).text
+        return json.loads(told.partition("event: complete\ndata: ")[2])[0]
+
+    return called
+
+
+@pytest.fixture(scope="session")
+def evil() -> str:
+    """A text that attacks whatever takes it for more than text."""
+    return (
+        '<script>alert("x")</script><img src=x onerror=alert(1)>![p](http://evil.example/p.png) '
+        "[l](javascript:alert(1)) {{value}} ${alert(1)} `' &"
+    )

@@ -1,36 +1,24 @@
-"""The page: the talk held in a real browser, with screenshots; its API; and what a hostile client or catalogue gets.
+"""The page: the talk held in a real browser, with screenshots, by mouse and keys, and over a hostile catalogue.
 
 DRESSWELL_SCREENSHOTS names a folder to keep the screenshots in.
 """
 
-import http.client
 import io
 import json
 import os
 import re
 import shutil
+import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import requests
 from PIL import Image
 
-from fashionm3.cards import Round, round_html, talk_html
-from fashionm3.panel import panel_html
-from fashionm3.results import Answer, Card
-
-EVIL = (
-    '<script>alert("x")</script><img src=x onerror=alert(1)>![p](http://evil.example/p.png) [l](javascript:alert(1)) '
-    "{{value}} ${alert(1)} `' &"
-)
-
-
-@pytest.fixture(scope="module")
-def address(command, serving):
-    with serving(command("app")) as at:
-        yield at
+from fcn.artifacts import sha256
 
 
 @pytest.fixture(scope="module")
@@ -263,88 +251,9 @@ def test_uploads_are_refused_on_the_page_in_plain_words(browser, address, tmp_pa
     assert not tab.run("return document.querySelector('#marks').open")
 
 
-@pytest.fixture(scope="module")
-def evil_address(trained, serving, tmp_path_factory):
-    """A page over a catalogue whose every title is an attack."""
-    import sys
-
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    from fcn.artifacts import sha256
-
-    root = tmp_path_factory.mktemp("evil")
-    shutil.copytree(trained.data, root / "data")
-    shutil.copytree(trained.seqllm, root / "seqllm")
-    for path in (root / "data" / "items.parquet", root / "seqllm" / "items.parquet"):
-        table = pq.read_table(path)
-        titles = pa.array([f"dress {EVIL}{k}" for k in range(table.num_rows)])
-        pq.write_table(table.set_column(table.schema.get_field_index("title"), "title", titles), path)
-    manifest = root / "seqllm" / "artifact.json"
-    content = json.loads(manifest.read_text())
-    content["sha256"]["items.parquet"] = sha256(root / "seqllm" / "items.parquet")
-    manifest.write_text(json.dumps(content))
-    words = [sys.executable, "-m", "fashionm3", "app", "--recommender", root / "seqllm", "--data", root / "data"]
-    with serving(list(map(str, words))) as at:
-        yield at
-
-
-def test_titles_and_messages_never_become_markup_in_a_talk(browser, evil_address):
-    tab = Tab(browser, evil_address)
-    tab.run("window.attacked = 0; window.alert = () => { window.attacked += 1 }")
-    tab.say("a dress")
-    shown = tab.say(f"show me more dresses {EVIL}")
-    assert shown["items"] and EVIL[:27] in shown["items"][0]["title"]
-    assert EVIL[:27] in tab.find("#talk .newest .said").text
-    assert "http://evil.example/p.png" in shown["text"], "an address stays text"
-    made = "#talk script, #talk img[src='x'], #talk a, #panel script, #panel a, [onerror], [onclick]"
-    assert tab.run("return document.querySelectorAll(arguments[0]).length", made) == 0
-    assert tab.run("return window.attacked") == 0
-    tab.quiet(evil_address)
-
-
-# -- the page's API and routes, without a browser ---------------------------------------------------------------------
-
-
-def call(address: str, name: str, *given) -> dict:
-    """One call of the page's API over plain HTTP."""
-    posted = requests.post(f"{address}/gradio_api/call/{name}", json={"data": list(given)}, timeout=30)
-    posted.raise_for_status()
-    event = posted.json()["event_id"]
-    told = requests.get(f"{address}/gradio_api/call/{name}/{event}", timeout=60).text
-    (line,) = [part for part in told.split("event: complete\ndata: ")[1:]]
-    return json.loads(line)[0]
-
-
-def test_talk_over_the_api_with_gradios_own_client(address, judge):
-    from gradio_client import Client
-
-    client = Client(address, verbose=False)
-    visit = client.predict(api_name="/start")["visit"]
-    answers = [client.predict(visit, text, api_name="/talk") for text in judge.messages]
-    judge.check(answers)
-    assert client.predict(visit, api_name="/look")["state"]["limits"]["under_price"] == 80
-    client.predict(visit, api_name="/end")
-    assert "has ended" in client.predict(visit, "hello", api_name="/talk")["error"]
-
-
-def test_talks_of_two_clients_know_nothing_of_each_other(address):
-    visits = [call(address, "start")["visit"] for _ in range(8)]
-    assert len(set(visits)) == 8 and min(map(len, visits)) >= 32
-    marks = [61 + 4 * at for at in range(8)]
-    with ThreadPoolExecutor(8) as pool:
-        told = list(pool.map(lambda pair: call(address, "talk", pair[0], f"a dress under {pair[1]}"),
-                             zip(visits, marks, strict=True)))  # fmt: skip
-        told += list(pool.map(lambda visit: call(address, "talk", visit, "show me more"), visits))
-    for answer, mark in zip(told, marks * 2, strict=True):
-        assert [limit for limit in answer["limits"] if "under" in limit] == [f"under {mark}"]
-    for guess in (visits[0][:-1], visits[0].swapcase(), "", "0"):
-        assert "has ended" in call(address, "look", guess)["error"]
-
-
-def test_a_talk_is_downloaded_and_restored_under_a_new_id(browser, address, tmp_path):
-    visit = call(address, "start")["visit"]
-    answer = call(address, "talk", visit, "a dress under 83")
+def test_a_talk_is_downloaded_and_restored_under_a_new_id(browser, address, call, tmp_path):
+    visit = call("start")["visit"]
+    answer = call("talk", visit, "a dress under 83")
     text = requests.get(f"{address}/talk.json", headers={"x-visit": visit}, timeout=10).text
     assert visit not in text and json.loads(text)["state"]["limits"]["under_price"] == 83
     (tmp_path / "talk.json").write_text(text)
@@ -361,92 +270,34 @@ def test_a_talk_is_downloaded_and_restored_under_a_new_id(browser, address, tmp_
     assert "exported" in tab.find("#live .problem").text
 
 
-def test_messages_too_long_too_fast_or_empty_are_refused_in_a_talk(address):
-    visit = call(address, "start")["visit"]
-    assert "too many" in call(address, "talk", visit, "x" * 2001)["error"]
-    assert "nothing to answer" in call(address, "talk", visit, "  ")["error"]
-    told = [call(address, "talk", visit, "hello") for _ in range(14)]
-    assert "error" not in told[0] and "faster" in told[-1]["error"]
+@pytest.fixture(scope="module")
+def evil_address(trained, serving, evil, tmp_path_factory):
+    """A page over a catalogue whose every title is an attack."""
+    root = tmp_path_factory.mktemp("evil")
+    shutil.copytree(trained.data, root / "data")
+    shutil.copytree(trained.seqllm, root / "seqllm")
+    for path in (root / "data" / "items.parquet", root / "seqllm" / "items.parquet"):
+        table = pq.read_table(path)
+        titles = pa.array([f"dress {evil}{k}" for k in range(table.num_rows)])
+        pq.write_table(table.set_column(table.schema.get_field_index("title"), "title", titles), path)
+    manifest = root / "seqllm" / "artifact.json"
+    content = json.loads(manifest.read_text())
+    content["sha256"]["items.parquet"] = sha256(root / "seqllm" / "items.parquet")
+    manifest.write_text(json.dumps(content))
+    words = [sys.executable, "-m", "fashionm3", "app", "--recommender", root / "seqllm", "--data", root / "data"]
+    with serving(list(map(str, words))) as at:
+        yield at
 
 
-def test_nothing_but_the_page_is_served(address, trained):
-    for path in (
-        "/gradio_api/file=/etc/passwd", f"/gradio_api/file={trained.data / 'items.parquet'}", "/file=/etc/passwd",
-        "/gradio_api/file/etc/passwd", "/gradio_api/proxy=http://127.0.0.1/", "/gradio_api/upload_progress?upload_id=1",
-        "/monitoring", "/monitoring/summary", "/gradio_api/deep_link", "/docs", "/openapi.json", "/gradio_api/runs",
-        "/static/../../../../../../etc/passwd", "/static/%2e%2e/%2e%2e/%2e%2e/etc/passwd",
-        "/assets/..%2f..%2froutes.py", "/picture/made/../../etc/passwd", "/custom_component/x",
-        "/picture/made/" + "A" * 32, "/picture/item?id=../../../../etc/passwd",
-        f"/picture/item?id={trained.data}/items.parquet",
-    ):  # fmt: skip
-        raw = http.client.HTTPConnection(address.removeprefix("http://"), timeout=10)  # sends a path as it is
-        raw.request("GET", path)
-        answer = raw.getresponse()
-        content = answer.read()
-        assert answer.status in (403, 404), (path, answer.status)
-        assert b"root:" not in content and not content.startswith(b"PAR1")
-    files = {"files": ("../../evil.html", b"<script>", "text/html")}
-    assert requests.post(f"{address}/gradio_api/upload", files=files, timeout=10).status_code == 404
-    body = {"component_id": 1, "session_hash": "x", "fn_name": "y", "data": []}
-    assert requests.post(f"{address}/gradio_api/component_server", json=body, timeout=10).status_code == 404
-
-
-def test_other_hosts_and_other_pages_get_nothing(address):
-    def posted(**headers):
-        return requests.post(f"{address}/gradio_api/call/start", json={"data": []}, headers=headers, timeout=10)
-
-    assert posted().status_code == 200
-    assert posted(host="evil.example").status_code == 421
-    assert posted(origin="http://evil.example").status_code == 403
-    assert posted(origin="null").status_code == 403
-    assert requests.get(address, headers={"host": "evil.example:80"}, timeout=10).status_code == 421
-    page = requests.get(address, timeout=10)
-    assert "default-src 'self'" in page.headers["content-security-policy"]
-    assert page.headers["x-content-type-options"] == "nosniff"
-    assert "gradio.app" not in re.sub(r"<meta[^>]*>", "", page.text).split("window.gradio_config")[0]
-
-
-def test_pictures_go_in_by_content_and_come_out_to_nobody_else(address, portrait):
-    visit = call(address, "start")["visit"]
-
-    def upload(data, name=visit):
-        return requests.post(f"{address}/picture/mine", data=data, headers={"x-visit": name}, timeout=30)
-
-    taken = upload(portrait[0])
-    assert taken.status_code == 200 and Image.open(io.BytesIO(taken.content)).format == "JPEG"
-    assert "no-store" in taken.headers["cache-control"]
-    assert upload(portrait[0], "x" * 32).status_code == 422
-    assert (upload(bytes(100 * 2**20)).status_code, upload(b"").status_code) == (413, 422)
-    endless = upload(bytes(2**20) for _ in range(12))  # without a length said beforehand
-    assert endless.status_code == 413
-    for data, word in ((b"<svg onload=alert(1)>", "SVG"), (portrait[0][:900], "damaged"), (b"PK\x03\x04", "zip")):
-        refused = upload(data)
-        assert refused.status_code == 422 and word in refused.text
-    assert requests.post(f"{address}/gradio_api/call/talk", data=b"[" * (5 << 20), timeout=30).status_code == 413
-
-
-# -- what is rendered ------------------------------------------------------------------------------------------------
-
-
-def test_text_stays_text_wherever_a_talk_shows_it():
-    card = Card(item_id=f'"><b>{EVIL}', title=EVIL, category=EVIL, slot="upper", price=3.5, attributes={EVIL: EVIL},
-                reasons=[EVIL, EVIL], has_picture=True)  # fmt: skip
-    bare = card.model_copy(update={"has_picture": False, "price": None, "in_stock": False})
-    answer = Answer(text=f"{EVIL}\n{EVIL}", act="x", items=[card, bare], notes=[EVIL])
-    html = talk_html([Round(EVIL, answer)]) + panel_html(
-        [card, bare], None, [(EVIL, EVIL)], [f"{EVIL}={EVIL}"], EVIL, [card], {EVIL: EVIL}, True
-    )
-    assert "&lt;script&gt;" in html and "<script" not in html and "<img src=x" not in html and "<b>" not in html
-    assert "price not known" in html and "not in stock" in html
-    for tag in re.findall(r"<[a-z][^>]*>", html):
-        assert not re.search(r"\s(on\w+|style|srcdoc)=", re.sub(r'"[^"]*"', '""', tag)), tag
-
-
-def test_a_card_says_number_price_reason_and_what_can_be_done():
-    card = Card(item_id="i1", title="Green dress", category="dress", slot="onepiece", price=1234.5,
-                reasons=["suits you"])  # fmt: skip
-    html = round_html(Round("a dress", Answer(text="Here.", act="x", items=[card])), frozenset({"i1"}))
-    assert "1,234.50" in html and "suits you" in html and 'aria-pressed="true"' in html
-    assert {"like", "refuse", "alternatives", "goes", "wear"} == set(re.findall(r'data-do="(\w+)"', html))
-    shoes = card.model_copy(update={"slot": "shoes"})
-    assert 'data-do="wear"' not in round_html(Round("", Answer(text="", act="x", items=[shoes])))
+def test_titles_and_messages_never_become_markup_in_a_talk(browser, evil_address, evil):
+    tab = Tab(browser, evil_address)
+    tab.run("window.attacked = 0; window.alert = () => { window.attacked += 1 }")
+    tab.say("a dress")
+    shown = tab.say(f"show me more dresses {evil}")
+    assert shown["items"] and evil[:27] in shown["items"][0]["title"]
+    assert evil[:27] in tab.find("#talk .newest .said").text
+    assert "http://evil.example/p.png" in shown["text"], "an address stays text"
+    made = "#talk script, #talk img[src='x'], #talk a, #panel script, #panel a, [onerror], [onclick]"
+    assert tab.run("return document.querySelectorAll(arguments[0]).length", made) == 0
+    assert tab.run("return window.attacked") == 0
+    tab.quiet(evil_address)
