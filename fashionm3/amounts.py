@@ -32,7 +32,8 @@ _OVER = r"(?:over|above|more than|higher than|beyond|more expensive than|exceedi
 _UNDER = r"(?:under|below|beneath|less than|lower than|cheaper than|fewer than|<)"
 _AT_MOST = (
     r"(?:at (?:the )?most|max(?:imum)?\.?(?: of| is)?|up to|within|<=|until|a limit of|limit is|"
-    r"(?:a )?budget(?: of| is|'s|:)?|(?:can|could|want to|will|to|only) (?:only )?(?:spend|pay)(?: up to| at most)?|"
+    r"(?:a )?budget(?: of| is| to|'s|:)?|(?:can|could|want to|will|to|only) (?:only )?"
+    r"(?:spend|pay)(?: up to| at most)?|"
     r"not? to exceed|capped at)"
 )
 _AT_LEAST = r"(?:at least|min(?:imum)?(?: of)?|starting (?:at|from)|>=|from|upwards of)"

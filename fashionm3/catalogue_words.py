@@ -105,6 +105,8 @@ def singular(word: str) -> str:
 
 
 def plural(word: str) -> str:
+    if word in ("scarf", "shelf"):
+        return word[:-1] + "ves"
     if word.endswith(("s", "sh", "ch", "x")):
         return word + "es"
     return word[:-1] + "ies" if word.endswith("y") and word[-2:-1] not in tuple("aeiou") else word + "s"

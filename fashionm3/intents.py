@@ -46,7 +46,8 @@ _RULES: dict[str, re.Pattern] = {
             r"\b(?:add|put|toss|throw|place|include|drop|stick|pop)\b[^.?!;]{0,90}\b(?:cart|basket|order)\b",
             r"\b(?:i'?ll|i will|i shall|we'll|i'd like to|i want to|i wanna|let me|can i|could i|going to|gonna|i "
             r"think i'll|ready to) (?:just |also |definitely |probably |go ahead and )?(?:take|buy|grab|order|"
-            r"purchase|have|go with|go for|pick up|get)\b(?! (?:an?|some|any|you|me) )(?! (?:a look|an idea|"
+            r"purchase|have|go with|go for|pick up|get)\b(?! (?:an?|some|any|you|me) )"
+            r"(?! (?:it|this|that|them|one) (?:cheaper|in|for|longer|shorter)\b)(?! (?:a look|an idea|"
             r"some(?:thing)? (?:like|similar)|to see|back|it (?:in)?to|that into|(?:the |their |its |a )?(?:\w+ "
             r")?(?:prices?|costs?|brands?|sizes?|ratings?|reviews?|info|details|pricing|customer|available)))",
             r"\b(?:in|to|update) (?:my|the) (?:shopping )?(?:cart|basket)\b",
@@ -63,9 +64,11 @@ _RULES: dict[str, re.Pattern] = {
             rf"\btry(?:ing)? (?:{_PIECE} )?on\b",
             r"\btry-?on\b",
             r"\bon me\b(?! budget)",
-            r"\b(?:see|show|put|picture|imagine) me (?:in (?:it|this|that|these|those|the)|wearing)\b",
+            r"\b(?:see|show|put|picture|imagine) me (?:in (?:it|this|that|these|those|the (?:\w+ one|first|second|third|"
+            r"last))|wearing)\b",
             rf"\b(?:see|show|put|picture|imagine) (?:myself (?:in|wearing)|{_PIECE} on (?:me|myself|my body))\b",
             r"\b(?:how|what) (?:would|will|do|does|could) i look\b",
+            r"\bon (?:my|this) (?:photo|picture|selfie|body)\b",
             r"\bme (?:in|wearing) (?:it|this|that)\b",
             r"\bfitting room\b",
         ),
@@ -79,6 +82,7 @@ _RULES: dict[str, re.Pattern] = {
             r"\b(?:a |an )?(?:picture|image|drawing) of (?:a|an|it|how)\b",
         ),
         "score": (
+            r"\b(?:does|do|would|will) [\w' ]{2,40} (?:suit|flatter|fit) me\b",
             rf"\b(?:does|do|would|will|did) {_OUTFIT} (?:really |even )?(?:go (?:well )?together|work together|"
             r"suit me|flatter me|match(?: each other)?|look good|look ok|clash|hang together|work on me|fit "
             r"together|work\W*$|go\W*$)",
@@ -94,6 +98,7 @@ _RULES: dict[str, re.Pattern] = {
             r"\bdoes (?:it|this|that) (?:all )?(?:go together|suit)\b",
         ),
         "complete": (
+            r"\b(?:match|matches|complement|complements) (?:it|this|that|them|these|those|the)\b",
             r"\b(?:go|goes|going|works?|pairs?|looks? good|fits?|match|matches|combines?) (?:well |best |nicely |"
             r"great )?with (?:it|this|that|them|these|those|the|my|an?|some)\b(?! (?:wardrobe|closet|ensemble|"
             r"rest|budget|other clothes|clothes|style))",
@@ -138,6 +143,7 @@ _RULES: dict[str, re.Pattern] = {
             r"\bmore like\b",
         ),
         "similar": (
+            r"^\W*(?:the )?same\b(?: (?:but|in|one|thing|with|only|piece))",
             r"\b(?:similar|comparable|close|close in \w+|related|akin|identical)\b",
             r"\b(?:something|anything|one|ones|more|items?|options?|pieces?|\w+s|else|dress|coat|jacket|hoodie|"
             r"just|exactly|looks?|a bit|much|pair) like (?:it|this|that|these|those|them|the|your|number|option|"
@@ -181,6 +187,7 @@ _RULES: dict[str, re.Pattern] = {
             r"will be all)\b",
         ),
         "reject": (
+            r"^\W*not (?:really |quite )?(?:my (?:style|thing|taste)|for me|what i)\b",
             r"^\W*(?:no|nope|nah|not)\W+(?:thanks\W+|thank you\W+|not )?(?:these|those|them|any of|this)\b",
             r"\b(?:none|neither) of (?:them|these|those|the)\b",
             r"\bnot (?:these|those|them|any of)\b",

@@ -16,13 +16,14 @@ _DISLIKE = re.compile(
     r"except|tired of|not sure about)) (?:the look of )?$"
 )
 _IS = r"(?:is|are|was|looks?|seems?|feels?)"
-_SO = r"(?:a bit |much |way |just |really |rather |quite )?"
+_SO = r"(?:all |both |a bit |much |way |just |really |rather |quite )?"
 _BAD = re.compile(
     rf"^\W*(?:{_IS}\W+)?{_SO}(?:too |awful|ugly|boring|horrible|hideous|cheap-looking)|"
     rf"^\W?{_IS} {_SO}not\b|^ (?:isn't|aren't|doesn't|don't)\b"
 )
 _LIKE = re.compile(
-    r"(?:(?<=\w )\blike|\b(?:love|loved|liked|adore|prefer|fancy|into|happy with|keen on)|\bfan of) (?:the look of )?$"
+    r"(?:(?<=\w )\blike|\b(?:love|loved|liked|adore|prefer|fancy|into|happy with|keen on|save|keep|shortlist)|"
+    r"\bfan of) (?:the look of )?$"
 )
 _GOOD = re.compile(
     r"^\W*(?:s|is|are|was|looks?|seems?)\W+(?:really |so |very |just |quite |pretty |absolutely )?(?:nice|great|lovely|"

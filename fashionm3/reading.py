@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fashionm3 import amounts, facts, opinions
 from fashionm3.catalogue_words import CatalogueWords, Named, Token, plain, tokens
 from fashionm3.changes import compared, steps_from
-from fashionm3.fashion_words import FILLERS
+from fashionm3.fashion_words import FILLERS, NEEDS_NOUN
 from fashionm3.intents import doing, form
 from fashionm3.profile_words import ProfileWords
 from fashionm3.references import Reference, References
@@ -27,6 +27,7 @@ _TAKES_PIECE = ("try_on", "draw", "score", "compare", "cart", "complete", "simil
 _AS_LENGTH = re.compile(
     r"\b(?P<what>mini|knee|midi|calf|ankle|maxi|floor)(?:[ -]length)?(?: or |/| and )"
     r"(?P<way>longer|shorter|below|above)\b|"
+    r"\b(?P<side>below|above) the knee\b|"
     r"\b(?P<not>(?:not?|nothing|isn't|never)(?: \w+)? (?:too|so|very|that) )?(?P<how>long|short)\b"
     r"(?![ -](?:sleeve|sleeved|hair))"
 )
@@ -72,7 +73,9 @@ class Reading:
         self._opinions()
         self.changes = self._changes()
         mentions = self._mentions()
-        self.occasion = next((one.named.values[0] for one in mentions if one.named.kind == "occasion"), None)
+        occasions = [one for one in mentions if one.named.kind == "occasion"]
+        occasions.sort(key=lambda one: self.plain[one.start : one.end] != one.named.values[0].lower())
+        self.occasion = next((one.named.values[0] for one in occasions), None)  # "a beach wedding" is a wedding
         self._limits([one for one in mentions if one.named.kind != "occasion"])
         if form(self.plain, "ask"):
             self.asked = facts.asked(self.plain if self.doing == "compare" else self.left, self.words)
@@ -186,6 +189,9 @@ class Reading:
                 if match["what"]:
                     longer = match["way"] in ("longer", "below")
                     some, key = steps_from("length", match["what"], values, longer), "attributes"
+                elif match["side"]:
+                    bound = {"below": "midi", "above": "mini"}[match["side"]]
+                    some, key = steps_from("length", bound, values, match["side"] == "below"), "attributes"
                 elif match["not"]:
                     bound = {"long": "ankle", "short": "mini"}[match["how"]]
                     some, key = steps_from("length", bound, values, match["how"] == "long"), "not_attributes"
@@ -298,7 +304,8 @@ class Reading:
     def rest(self) -> str:
         """Soft wishes and the words nothing was made of, in their order."""
         text = NEGATORS.sub(lambda match: " " * len(match[0]), self.left)
-        words = [token for token in tokens(text) if token.text not in FILLERS]
+        empty = FILLERS - NEEDS_NOUN if self.doing == "draw" else FILLERS  # "with long sleeves"
+        words = [token for token in tokens(text) if token.text not in empty]
         words = [token for token in words if len(token.text) > 2 or not token.text.isascii()]
         refused = refuses(self.plain, [(token.start, token.end, "") for token in words])
         other = [(token.start, token.text) for token, no in zip(words, refused, strict=True)

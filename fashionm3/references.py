@@ -141,7 +141,8 @@ class References:
                 if scene.focus in items and found[end - 1].text == singular(found[end - 1].text):
                     items = (scene.focus,)  # "the dress" is the one at hand
                 garment = ones or any(one.kind in ("category", "slot") for one in named)
-                if items or (definite and garment):
+                colour = any(one.concept == "color" for one in named)  # "the navy", but not "without the flowers"
+                if items and (garment or colour) or definite and garment:
                     refs.append(Reference("described", found[i].start, found[end - 1].end, items, key))
                     i = end
                     continue

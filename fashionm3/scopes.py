@@ -19,7 +19,8 @@ NEGATORS = re.compile(
     r"of|free of|"
     r"(?<!why )not(?! (?:only|just|sure|bad|necessarily))|no(?! (?:matter|problem|worries|thanks|idea|clue))|without|"
     r"except(?: for)?|"
-    r"excluding|minus|avoid(?:ing)?|hates?|dislike|skip|never|isn't|aren't|nothing(?! but)|neither|nor|less)\b|\bnon-"
+    r"excluding|minus|avoid(?:ing)?|hates?|dislike|skip|never|none of(?: that| the)?|isn't|aren't|nothing(?! but)|"
+    r"neither|nor|less)\b|\bnon-"
 )
 _ENDS = re.compile(r"[.;!?:]|\b(?:but|however|though|although|just|i want|i'd like|i need|i'm looking|show me|give me|"
                    r"please|because|i'll|so)\b")
@@ -29,7 +30,8 @@ _SOFTENS = re.compile(
     r"\b(?:preferably|ideally|(?:maybe|perhaps|possibly)(?! (?:you|we|i|show|can|could|a (?:bit|little))\b)|something "
     r"like|sort of|i'd prefer|i would prefer|i prefer|i tend to like|"
     r"i usually (?:like|wear)|i'm thinking(?: of| about)?|thinking of|such as|leaning towards?|hopefully|probably|"
-    r"wouldn't mind|would love(?! to)|say|(?:i|she|he|we|they)(?: really| also)? (?:loves?|likes?|adores?)(?! to\b))\b"
+    r"wouldn't mind|would love(?! to)|say|(?:i|she|he|we|they)(?: really| also)? (?:loves?|likes?|adores?)(?! to\b)|"
+    r"likes|loves)\b"
 )
 _SOFTENED = re.compile(r"\b(?:if possible|if you have (?:it|any|one)|would be (?:nice|great|lovely|good|ideal|perfect|"
                        r"best)|or so|or similar|"
@@ -108,6 +110,8 @@ def lifted(text: str, words: CatalogueWords) -> list[tuple[str, int, int]]:
         rf"(?:really )?(?:be )?{_MATTER}\b",
         rf"\b(?:the )?({noun}){limit} is (?:open|flexible|irrelevant|unimportant|no object|not {_MATTER}|no {_MATTER}|"
         rf"up to you)\b",
+        rf"\b(?:without|no|take off|lift|remove|drop)(?: the| a| any)? limits? (?:on|of|for) (?:the )?({noun})\b",
+        rf"\b(?:without|take off)(?: the| a| any)? ({noun}) limits?\b",
         rf"\b(?:don't|do not|dont) (?:really )?(?:care|mind)(?: about)?(?: the| which| what)? ({noun})\b",
         rf"\bno ({noun}) (?:limits?|restrictions?|preference)\b",
         r"\b(out of stock|sold out)(?: ones| pieces| items)? (?:is|are|would be) (?:fine|ok|okay)(?: too)?\b",

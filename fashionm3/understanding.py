@@ -33,6 +33,8 @@ from fcn.types import LabelVocabulary
 
 FEW = 4  # words that are looked for as they are, without a word of asking
 _TOOL_OF = {"try_on": "try_on", "draw": "generate_image", "score": "score_outfit", "complete": "complete_outfit"}
+_WHETHER = re.compile(r"^\W*(?:do|does|would|will|could|can) (?!you\b|i\b|we\b)")
+_IS_IT = re.compile(r"^\W*(?:is|are) (?!there\b)(?!.*\b(?:available|in|fine|ok|okay)\b)")
 _SEVERAL = re.compile(r"\b(?:the|those|these|of) (?:two|three|2|3)\b|\b(?:both|each of)\b")
 
 
@@ -90,7 +92,10 @@ def decide(read: Reading) -> Wish:
         both = items if len(items) > 1 or explicit else newest[:2]
         return Wish("REQUEST:COMPARE", items=both, asked=read.asked)
     if doing == "complete":
-        return Wish("REQUEST:GET", _TOOL_OF[doing], items=items or it, words=read.rest(), **told)
+        tool = "score_outfit" if len(items) > 1 and _WHETHER.search(read.plain) else _TOOL_OF[doing]
+        return Wish("REQUEST:GET", tool, items=items or it, words=read.rest(), **told)
+    if explicit and items and "attributes" in read.limits and _IS_IT.search(read.plain):  # "is the third one wool?"
+        return Wish("ASK:GET", items=items, asked=tuple(read.limits["attributes"]))
     wishes = bool(read.limits or read.changes or read.lifted)
     if read.asked and doing != "similar" and (not wishes or facts.asks(read.plain)):
         several = len(explicit) > 1 or bool(_SEVERAL.search(read.plain))
@@ -112,7 +117,7 @@ def _like_another(read: Reading, items: tuple[str, ...], it: tuple[str, ...], to
     else:
         changes -= {"cheaper"}
     changes = changes - {"dearer"} if named else changes - {"cheaper", "dearer"}
-    similar = read.doing == "similar" and bool(read.refs)
+    similar = read.doing == "similar"
     if named and not read.refused and read.limits.keys() & {"attributes", "size"}:
         similar |= not read.limits.keys() & {"categories", "slots"}  # "have you the second in green?"
     base = named or (kept if read.doing == "similar" else ()) or it

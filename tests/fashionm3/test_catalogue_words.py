@@ -161,7 +161,7 @@ def test_singular_and_plural():
     forms = "dress dresses, scarf scarves, watch watches, accessory accessories, blouse blouses"
     for one, many in map(str.split, forms.split(",")):
         assert singular(many) == one and singular(one) == one
-        assert one == "scarf" or plural(one) == many
+        assert plural(one) == many
 
 
 O4U = LabelVocabulary([
