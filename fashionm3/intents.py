@@ -64,8 +64,8 @@ _RULES: dict[str, re.Pattern] = {
             rf"\btry(?:ing)? (?:{_PIECE} )?on\b",
             r"\btry-?on\b",
             r"\bon me\b(?! budget)",
-            r"\b(?:see|show|put|picture|imagine) me (?:in (?:it|this|that|these|those|the (?:\w+ one|first|second|third|"
-            r"last))|wearing)\b",
+            r"\b(?:see|show|put|picture|imagine) me (?:in (?:it|this|that|these|those|"
+            r"the (?:\w+ one|first|second|third|last))|wearing)\b",
             rf"\b(?:see|show|put|picture|imagine) (?:myself (?:in|wearing)|{_PIECE} on (?:me|myself|my body))\b",
             r"\b(?:how|what) (?:would|will|do|does|could) i look\b",
             r"\bon (?:my|this) (?:photo|picture|selfie|body)\b",
