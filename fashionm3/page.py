@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 import gradio as gr
 
 from fashionm3.assistant import Assistant
-from fashionm3.cards import Round, live_html, problem_html, status_html, talk_html
+from fashionm3.cards import PICTURES, Round, live_html, problem_html, status_html, talk_html
 from fashionm3.landmarks import Landmarks
 from fashionm3.panel import panel_html
 from fashionm3.plain import FAILED, plain
@@ -76,13 +76,15 @@ class Page:
         return self._told(lambda: {"visit": self.open(_client(request)).id})
 
     def talk(self, visit: str, text: str) -> dict:
-        """Say something in a talk. Returns the answer; {"error": why} where there is none."""
+        """Say something in a talk. Returns the answer, with the paths of the pictures made in `pictures` ("drawing",
+        "before", "after"); {"error": why} where there is none."""
 
         def answered() -> dict:
             known = self.visits.get(visit)
             said = _text(text)
-            *_, answer = self._answered(known, said)
-            return answer.model_dump(mode="json")
+            *_, done = self._answered(known, said)
+            paths = {name: PICTURES + made for name, made in done.pictures.items()}
+            return done.answer.model_dump(mode="json") | {"pictures": paths}
 
         return self._told(answered)
 
@@ -156,7 +158,7 @@ class Page:
         written, sent = "", 0.0
         yield gr.skip(), gr.skip(), live_html(said, attached, ""), gr.skip()
         for piece in self._answered(visit, text, said, attached):
-            if isinstance(piece, Answer):
+            if isinstance(piece, Round):
                 break
             written += piece
             if time.monotonic() - sent > PIECE_SECONDS:
@@ -164,8 +166,8 @@ class Page:
                 yield gr.skip(), gr.skip(), live_html(said, attached, written), gr.skip()
         yield self._shown(visit)
 
-    def _answered(self, visit: Visit, text: str, said: str = "", attached: bool = False) -> Iterator[str | Answer]:
-        """The answer to a message as it comes; it is then a round of the visit."""
+    def _answered(self, visit: Visit, text: str, said: str = "", attached: bool = False) -> Iterator[str | Round]:
+        """The answer to a message as it comes, at the end the round of the visit it has become."""
         wait = self.limit.wait(visit.id)
         if wait:
             raise _too_fast(wait)
@@ -173,7 +175,8 @@ class Page:
             person = visit.upload.jpeg if visit.upload else None
             for piece in self.assistant.stream(session, text, person, visit.landmarks, kept=not attached):
                 if isinstance(piece, Answer):
-                    visit.rounds.append(_round(visit, said or text, piece, attached))
+                    piece = _round(visit, said or text, piece, attached)
+                    visit.rounds.append(piece)
                 yield piece
 
     def _clicked(self, visit: Visit, do: str, item: str, what: str) -> str:

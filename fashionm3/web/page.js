@@ -126,6 +126,7 @@
     ["left_shoulder", "the shoulder on the right of the picture", true],
     ["right_hip", "the hip on the left of the picture", true],
     ["left_hip", "the hip on the right of the picture", true],
+    ["nose", "the tip of your nose", false],
     ["right_elbow", "the elbow on the left of the picture", false],
     ["right_wrist", "the wrist on the left of the picture", false],
     ["left_elbow", "the elbow on the right of the picture", false],
@@ -160,7 +161,7 @@
       const point = POINTS[this.at];
       const left = NEEDED - this.at;
       $("marks-step").textContent = point
-        ? `${this.at + 1} of ${POINTS.length}: ${point[1]}${point[2] ? "" : " (helps with sleeves; skip it if hidden)"}`
+        ? `${this.at + 1} of ${POINTS.length}: ${point[1]}${point[2] ? "" : " (skip it if it is hidden)"}`
         : "All set.";
       document.querySelector('[data-mark="done"]').disabled = left > 0;
       document.querySelector('[data-mark="skip"]').disabled = !point || point[2];

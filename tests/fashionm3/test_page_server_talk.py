@@ -16,6 +16,9 @@ def test_talk_over_the_api_with_gradios_own_client(address, judge):
     visit = client.predict(api_name="/start")["visit"]
     answers = [client.predict(visit, text, api_name="/talk") for text in judge.messages]
     judge.check(answers)
+    assert [sorted(answer["pictures"]) for answer in answers[4:6]] == [["drawing"], ["after", "before"]]
+    for path in [*answers[4]["pictures"].values(), *answers[5]["pictures"].values()]:
+        assert Image.open(io.BytesIO(requests.get(address + path, timeout=10).content)).format == "JPEG"
     assert client.predict(visit, api_name="/look")["state"]["limits"]["under_price"] == 80
     client.predict(visit, api_name="/end")
     assert "has ended" in client.predict(visit, "hello", api_name="/talk")["error"]
