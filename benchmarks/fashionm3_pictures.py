@@ -5,7 +5,11 @@
 A classifier of category and colour that knows nothing of the model, a small convolutional network trained on the
 training pieces' own pictures, looks at held-out pieces (worn in no training outfit): at their pictures, at what comes
 back of these from the picture tokenizer, and at what is drawn from their titles, each with another seed. Also asked
-for: plain wishes ("green dress"), every pair of colour and category that training pieces have. Leaves OUT/pictures.png.
+for: plain wishes ("green dress"), pairs of colour and category that training pieces have. Leaves OUT/pictures.png.
+
+What it says is read by another classifier, of the words of titles: does its answer in a held-out dialogue name a piece
+of the category and colour of the true one? Of the category that is mostly said in the question; of the colour, the
+stylist's choice, no more than what goes together can be known, but where she asks for another colour.
 """
 
 from __future__ import annotations
@@ -20,14 +24,17 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.linear_model import LogisticRegression
 from torch import nn
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.report import write_report  # noqa: E402
+from fashionm3.dialogues import TASKS  # noqa: E402
 from fashionm3.vlm import FashionVLM  # noqa: E402
-from fashionm3.vlm_data import Wardrobe, split_items  # noqa: E402
+from fashionm3.vlm_data import Wardrobe, read_talks, split_items  # noqa: E402
 from fashionm3.vlm_pictures import drawn_side, pictures_of, psnr, tokens_of  # noqa: E402
 from fcn.folder import DataFolder  # noqa: E402
 from fcn.training import set_seed  # noqa: E402
@@ -105,6 +112,29 @@ def sheet(rows: list[np.ndarray], zoom: int = 2) -> Image.Image:
     return Image.fromarray(whole).resize((whole.shape[1] * zoom, whole.shape[0] * zoom), Image.Resampling.BICUBIC)
 
 
+def said_right(model: FashionVLM, folder: DataFolder, split: str, train: list[Item], most: int) -> dict[str, dict]:
+    """task -> shares of the first `most` dialogues of `split` whose answer names the category, the colour, both."""
+    words = CountVectorizer(ngram_range=(1, 2), token_pattern=r"[\w-]+")
+    counted = words.fit_transform([item.title for item in train])
+    labels = [[label_of(item, kind) for item in train] for kind in KINDS]
+    readers = [LogisticRegression(C=30, max_iter=500).fit(counted, one) for one in labels]
+    talks, found = read_talks(folder)[split], {}
+    for task in TASKS:
+        right = []
+        for talk in [one for one in talks if one.task == task][:most]:
+            pictures = [folder.path / piece.path for piece in talk.partial_outfit if piece.path][:4]
+            answer = model.describe(pictures, talk.turns[:-1])
+            for old in talk.changeable_items[1:]:  # named too, as what is replaced
+                answer = answer.replace(old.description, "")
+            seen = words.transform([answer])
+            target = folder.catalog.get(talk.target_items[-1].item_id)
+            named = [reader.predict(seen)[0] == label_of(target, KINDS[k]) for k, reader in enumerate(readers)]
+            right.append([*named, all(named)])
+        if right:
+            found[task] = dict(zip(("category", "colour", "both"), np.mean(right, 0).tolist(), strict=True))
+    return found
+
+
 def label_of(item: Item, kind: str) -> str:
     return item.category if kind == "category" else item.attributes.get(kind, "")
 
@@ -116,6 +146,7 @@ def main() -> None:
     parser.add_argument("--out", default=str(ROOT / "runs" / "fashionm3_pictures"))
     parser.add_argument("--split", default="test", choices=("val", "test"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--talks", type=int, default=200, help="dialogues of each task")
     parser.add_argument("--epochs", type=int, default=40, help="of the classifier")
     arguments = parser.parse_args()
     folder, model = DataFolder.open(arguments.data), FashionVLM.from_pretrained(arguments.model)
@@ -161,10 +192,13 @@ def main() -> None:
             sheet([kind[some] for some in shown for kind in (originals, back, drawn)]).save(out / "pictures.png")
             sheet(list(plain[:48].reshape(3, 16, side, side, 3))).save(out / "plain.png")
             (out / "plain.txt").write_text("\n".join(words[:48]) + "\n", encoding="utf-8")
+    words = said_right(model, folder, arguments.split, items["train"], arguments.talks)
     write_report(
         "fashionm3_pictures",
         f"python benchmarks/fashionm3_pictures.py --seeds {' '.join(map(str, arguments.seeds))}",
-        {f"{folder.name}, {len(held)} pieces of {arguments.split}": results},
+        {f"{folder.name}, {len(held)} pieces of {arguments.split}": results,
+         f"{folder.name}, answers in {arguments.split} dialogues": {
+             task: {key: [value] for key, value in row.items()} for task, row in words.items()}},
         notes=["shares of pictures in which the classifier sees the asked category and colour; a seed is another "
                "classifier and other drawings by the same model"],
     )  # fmt: skip

@@ -31,7 +31,7 @@ from seqllm.base import END, build_tokenizer
 
 GRID = 8  # a picture is GRID x GRID tokens, read or drawn
 READ_SIDE, DRAWN_SIDE = 96, 64  # pixels
-CODES = 512
+CODES, CODE_DIM = 512, 8
 CHANNELS = 64  # of the picture tokenizer, whose norms have 32 groups: with one channel each, no tint passes them
 HIDDEN, LAYERS, HEADS = 192, 4, 6
 VISION, VISION_LAYERS, VISION_HEADS = 128, 3, 4
@@ -95,15 +95,15 @@ def new_base(texts: Sequence[str], seed: int = 0) -> tuple[JanusProcessor, Janus
             image_size=READ_SIDE, patch_size=READ_SIDE // GRID, projection_dim=HIDDEN, num_image_tokens=GRID * GRID,
         ),
         vq_config=JanusVQVAEConfig(
-            embed_dim=8, num_embeddings=CODES, latent_channels=CHANNELS, base_channels=CHANNELS,
+            embed_dim=CODE_DIM, num_embeddings=CODES, latent_channels=CHANNELS, base_channels=CHANNELS,
             channel_multiplier=[1, 1, 1, 1], num_res_blocks=0, projection_dim=HIDDEN, image_token_embed_dim=HIDDEN,
         ),
         image_token_id=tokenizer.image_token_id,
     )  # fmt: skip
     set_seed(seed)
     model = JanusForConditionalGeneration(config)
-    for layer in model.model.vqmodel.modules():  # the library's start, a normal of 0.02, is too faint for thin layers
-        if isinstance(layer, nn.Conv2d):
+    for layer in model.modules():  # the library's start, a normal of 0.02, is too faint for thin layers
+        if isinstance(layer, nn.Conv2d | nn.Linear):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="linear")
     model.generation_config = GenerationConfig(
         bos_token_id=tokenizer.bos_token_id, eos_token_id=end, pad_token_id=pad,

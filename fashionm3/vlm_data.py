@@ -28,11 +28,12 @@ from fcn.images import open_image
 from fcn.schema import DIALOGUES, SPLITS
 from fcn.types import Item, one_line
 
-SHARES = {"draw": 0.5, "talk": 0.4, "look": 0.1}  # of the examples of an epoch
+SHARES = {"draw": 0.6, "talk": 0.3, "look": 0.1}  # of the examples of an epoch
 UNGUIDED = 0.1  # of drawings have their description blotted out (classifier-free guidance, Ho and Salimans 2021)
 HELD_OUT = {"test": 0.15, "val": 0.05}  # shares of the pieces where outfits hold out none
 LOOK = ("What is this?", "What do you see in the picture?", "Describe this piece.", "What kind of piece is it?")
 IGNORED = -100
+MULTIPLE = 32  # of a batch's length: kernels and memory are made anew for each shape
 
 
 def split_items(folder: DataFolder) -> dict[str, list[int]]:
@@ -188,7 +189,7 @@ class Collator:
 
     def __call__(self, examples: Sequence[Example]) -> dict[str, Tensor]:
         sizes = [len(one.prompt.ids) + (0 if one.codes is None else len(one.codes)) for one in examples]
-        shape = len(examples), max(sizes)
+        shape = len(examples), -(-max(sizes) // MULTIPLE) * MULTIPLE
         ids = torch.full(shape, self.chat.tokenizer.pad_token_id)
         labels = torch.full(shape, IGNORED)
         mask, drawn = torch.zeros(shape, dtype=torch.long), torch.zeros(shape, dtype=torch.bool)

@@ -32,6 +32,7 @@ from fcn.folder import DataFolder
 from fcn.training import describe_machine, device_for, fingerprint_of, fit, processes, set_seed
 from seqllm.model import fast_bfloat16
 
+DISTURBED = 0.6  # of the codes a model made from scratch reads, at most; see UnifiedLoss
 VALIDATION = 256  # examples looked at after each epoch
 
 
@@ -40,14 +41,15 @@ class Options:
     """What a run can be told.
 
     base: "built-in" (a small Janus made from scratch) or any Janus checkpoint by id or path.
-    vq_epochs: passes over the training pictures for the built-in model's picture tokenizer.
+    vq_epochs: passes over the training pictures for the built-in model's picture tokenizer; None is as many as make
+        2,600 batches, at most 40.
     epochs, examples: of talks and drawings, so many examples an epoch.
     lr: by default 2e-3 from scratch, 1e-4 for LoRA.
     max_tokens: of a conversation; longer ones lose their oldest turns.
     """
 
     base: str = "built-in"
-    vq_epochs: int = 12
+    vq_epochs: int | None = None
     epochs: int = 12
     examples: int = 4096
     batch_size: int = 32
@@ -59,11 +61,15 @@ class Options:
 
 class UnifiedLoss(nn.Module):
     """``forward(**batch)`` of vlm_data.Collator -> {"loss", "text", "picture"}: mean cross entropy (nats) of the
-    assistant's words, of the picture's codes, and their sum."""
+    assistant's words, of the picture's codes, and their sum.
 
-    def __init__(self, model: JanusForConditionalGeneration):
+    disturbed: in training, of each picture a random share up to this of the codes that are read is replaced by any
+    others. Codes say so much of the next ones that the words would long go unheard.
+    """
+
+    def __init__(self, model: JanusForConditionalGeneration, disturbed: float = 0.0):
         super().__init__()
-        self.model = model
+        self.model, self.disturbed = model, disturbed
 
     def forward(
         self,
@@ -84,7 +90,7 @@ class UnifiedLoss(nn.Module):
                 shown = (input_ids == self.model.config.image_token_id)[..., None]
                 embedded = embedded.masked_scatter(shown, seen.to(embedded.dtype))
             if codes is not None:
-                learnt = self.model.prepare_embeddings_for_image_generation(codes)
+                learnt = self.model.prepare_embeddings_for_image_generation(self._disturb(codes))
                 embedded = embedded.masked_scatter(drawn[..., None], learnt.to(embedded.dtype))
             states = janus.language_model(
                 inputs_embeds=embedded, attention_mask=attention_mask, use_cache=False
@@ -97,6 +103,14 @@ class UnifiedLoss(nn.Module):
                 scores = janus.generation_head(states[drawn[:, 1:]])
                 losses["picture"] = F.cross_entropy(scores.float(), codes.reshape(-1))
         return {"loss": sum(losses.values()), **losses}
+
+
+    def _disturb(self, codes: Tensor) -> Tensor:
+        if not self.training or not self.disturbed:
+            return codes
+        shares = torch.rand(len(codes), 1, device=codes.device) * self.disturbed
+        others = torch.randint_like(codes, self.model.config.vq_config.num_embeddings)
+        return torch.where(torch.rand(codes.shape, device=codes.device) < shares, others, codes)
 
 
 def train(folder: DataFolder, out: str | Path, options: Options, restart: bool = False) -> FashionVLM:
@@ -131,7 +145,7 @@ def train(folder: DataFolder, out: str | Path, options: Options, restart: bool =
         side = drawn_side(model)
         tokenizer_rows = _train_tokenizer(
             model.model.vqmodel, processor, *(wardrobe.of_rows(splits[s], side) for s in ("train", "val")),
-            cache / "vq", options, key, restart,
+            cache / "vq", options, {name: key[name] for name in ("data", "seed", "vq_epochs")}, restart,
         )  # fmt: skip
         with torch.no_grad():  # the model begins with the tokenizer's own codes
             model.model.generation_embeddings.weight.copy_(model.model.vqmodel.quantize.embedding.weight)
@@ -148,7 +162,7 @@ def train(folder: DataFolder, out: str | Path, options: Options, restart: bool =
         model.cuda()
     chat = ChatFormat(processor, options.max_tokens)
     codes = {split: tokens_of(vq, wardrobe.of_rows(splits[split], side), processor) for split in ("train", "val")}
-    learner = UnifiedLoss(model)
+    learner = UnifiedLoss(model, DISTURBED if built_in else 0.0)
     sizes = {"train": options.examples, "val": min(VALIDATION, options.examples)}
     lessons = {
         split: Lessons(chat, wardrobe, read_side(processor), items[split], codes[split], talks[split], size,

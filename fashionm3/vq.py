@@ -2,8 +2,8 @@
 
 Janus reads a code as a unit vector (``get_codebook_entry``), so codes and latents are compared on the sphere, as in
 ViT-VQGAN (Yu et al., ICLR 2022). The codes follow the latents they stand for by a moving average (van den Oord et al.,
-2017, appendix A), and one that stands for nothing is put onto a latent that is served badly, as k-means++ seeds
-(Arthur and Vassilvitskii, 2007): a small codebook neither collapses nor needs a start of its own.
+2017, appendix A), and one that stands for nothing is put where pictures are drawn badly: a small codebook neither
+collapses, nor needs a start of its own, nor spends its codes on shades of a white background.
 """
 
 from __future__ import annotations
@@ -23,20 +23,27 @@ from fcn.training import History, fit
 from seqllm.model import fast_bfloat16
 
 DECAY = 0.99  # of the moving averages, per batch
-DEAD = 0.05  # a code that stands for fewer latents of a batch on average is put elsewhere
+DEAD, FRESH = 0.05, 0.1  # a code that stands for fewer latents of a batch on average is put elsewhere, with so many
 COMMITMENT = 0.25  # weight of the latents' distance from their codes
-COLOUR = 4.0  # weight of the error in hue
-BATCH = 8
-WARM = 100
+TINT = 0.25  # weight of the error along the principal axes of colour, each taken for as much as it varies
+BATCH = 4
+STEPS, MOST_EPOCHS = 2200, 40  # about so many batches, at most so many epochs
+FREE = 0.5  # share of the epochs before the codes are used
 SHIFT = 2  # pixels a picture is moved by at most in training
 
 
 class CodebookLearner(nn.Module):
-    """``forward(pixel_values)`` (B, 3, S, S) in -1..1 -> {"loss"}: how far the picture comes back from its codes."""
+    """``forward(pixel_values)`` (B, 3, S, S) in -1..1 -> {"loss"}: how far the picture comes back from its codes.
 
-    def __init__(self, vq: JanusVQVAE):
+    tints: (3, 3) of `tint_axes`. Nearly all that pictures differ in is light and dark; told in these terms, red is not
+    drawn as orange for long. free: so many batches at first, latents reach the decoder as they are and there are
+    no codes: what is not told apart by then, a hue say, hardly is later, as codes hold the latents together.
+    """
+
+    def __init__(self, vq: JanusVQVAE, tints: Tensor, free: int = 0):
         super().__init__()
-        self.vq = vq
+        self.vq, self.free = vq, free
+        self.register_buffer("tints", tints)
         codes = vq.quantize.embedding.weight
         with torch.no_grad():
             codes.copy_(F.normalize(codes, dim=1))
@@ -46,42 +53,42 @@ class CodebookLearner(nn.Module):
 
     def forward(self, pixel_values: Tensor) -> dict[str, Tensor]:
         device = pixel_values.device
-        with torch.autocast(device.type, torch.bfloat16, enabled=self.training and fast_bfloat16(device)):
+        faster = torch.autocast(device.type, torch.bfloat16, enabled=self.training and fast_bfloat16(device))
+        with faster:
             latents = self.vq.quant_conv(self.vq.encoder(pixel_values))
         latents = F.normalize(latents.float(), dim=1)
-        flat = latents.permute(0, 2, 3, 1).reshape(-1, latents.shape[1])
-        codes = self.vq.quantize.embedding.weight.detach()
-        nearest = (flat.detach() @ codes.T).argmax(1)
-        if self.training:
-            nearest = self._follow(flat.detach(), nearest)
+        flat = latents.detach().permute(0, 2, 3, 1).reshape(-1, latents.shape[1])
+        nearest = (flat @ self.vq.quantize.embedding.weight.detach().T).argmax(1)
         quantised = self.vq.quantize.get_codebook_entry(nearest.view(len(latents), -1)).detach()
-        passed = latents + (quantised - latents).detach()
-        if self.training and self.steps < WARM:
-            passed = latents
-        self.steps += self.training
-        with torch.autocast(device.type, torch.bfloat16, enabled=self.training and fast_bfloat16(device)):
+        is_free = self.training and bool(self.steps < self.free)
+        with faster:
+            passed = latents if is_free else latents + (quantised - latents).detach()
             drawn = self.vq.decoder(self.vq.post_quant_conv(passed))
         error = drawn.float() - pixel_values
-        loss = error.abs().mean() + error.square().mean() + COMMITMENT * F.mse_loss(latents, quantised)
-        return {"loss": loss + _edges(error) + COLOUR * _colour(error)}
+        tinted = torch.einsum("bchw,cd->bdhw", error, self.tints).square().mean()
+        loss = error.abs().mean() + error.square().mean() + _edges(error) + TINT * tinted
+        if not is_free:
+            loss = loss + COMMITMENT * F.mse_loss(latents, quantised)
+            if self.training:
+                badly = F.adaptive_avg_pool2d(error.detach().square().mean(1, keepdim=True), latents.shape[2:])
+                self._follow(flat, nearest, badly.flatten())
+        self.steps += self.training
+        return {"loss": loss}
 
     @torch.no_grad()
-    def _follow(self, latents: Tensor, nearest: Tensor) -> Tensor:
-        """Move codes towards their latents, dead ones onto badly served latents; returns the latents' codes then."""
+    def _follow(self, latents: Tensor, nearest: Tensor, badly: Tensor) -> None:
+        """Move codes towards the latents they stand for, dead ones onto latents that are drawn `badly`, (N,)."""
         codes = self.vq.quantize.embedding.weight
         chosen = F.one_hot(nearest, len(codes)).to(latents)
         self.counts.mul_(DECAY).add_(chosen.sum(0), alpha=1 - DECAY)
         self.sums.mul_(DECAY).add_(chosen.T @ latents, alpha=1 - DECAY)
-        dead = (self.counts < DEAD).nonzero()[:, 0]
         codes.copy_(F.normalize(self.sums, dim=1))
+        dead = (self.counts < DEAD).nonzero()[:, 0]
         if len(dead):
-            alive = self.counts >= DEAD
-            near = (latents @ codes[alive].T).amax(1) if alive.any() else latents.new_zeros(len(latents))
-            drawn = torch.multinomial((1 - near).clamp(min=1e-6), len(dead), replacement=len(dead) > len(latents))
+            drawn = torch.multinomial(badly + 1e-9, len(dead), replacement=len(dead) > len(latents))
             codes[dead] = latents[drawn]
-            self.counts[dead] = 1.0
-            self.sums[dead] = latents[drawn]
-        return (latents @ codes.T).argmax(1)
+            self.counts[dead] = FRESH
+            self.sums[dead] = FRESH * latents[drawn]
 
 
 def _edges(error: Tensor) -> Tensor:
@@ -89,22 +96,11 @@ def _edges(error: Tensor) -> Tensor:
     return error.diff(dim=2).abs().mean() + error.diff(dim=3).abs().mean()
 
 
-def _colour(error: Tensor) -> Tensor:
-    """Mean square error of red against green and of blue against both. Nearly all of a picture's variance is light
-    and dark; without this, grey ones are drawn for long."""
-    red, green, blue = error.unbind(1)
-    return (red - green).square().mean() + (blue - (red + green) / 2).square().mean()
-
-
-class _Pictures(torch.utils.data.Dataset):
-    def __init__(self, pictures: np.ndarray):
-        self.pictures = pictures
-
-    def __len__(self) -> int:
-        return len(self.pictures)
-
-    def __getitem__(self, k: int) -> np.ndarray:
-        return self.pictures[k]
+def tint_axes(pixels: Tensor) -> Tensor:
+    """(3, 3): colours times it have unit variance along each of their principal axes, over pixels (N, 3, S, S)."""
+    flat = pixels.permute(1, 0, 2, 3).reshape(3, -1)
+    variance, axes = torch.linalg.eigh(torch.cov(flat))
+    return axes / (variance + 1e-3).sqrt()
 
 
 def _moved(batch: Sequence[np.ndarray], processor: JanusProcessor) -> dict[str, Tensor]:
@@ -127,7 +123,7 @@ def train_vq(
     val: np.ndarray,
     out: str | Path,
     *,
-    epochs: int,
+    epochs: int | None = None,
     lr: float = 2e-3,
     seed: int = 0,
     run_key: dict | None = None,
@@ -135,8 +131,8 @@ def train_vq(
 ) -> History:
     """Train ``vq`` on pictures uint8 (N, S, S, 3); the epoch with the highest PSNR on ``val`` is kept.
 
-    A row of the history tells ``psnr`` (dB), ``codes`` (share of the codebook that the validation pictures use) and
-    ``perplexity`` of its use.
+    epochs: by default as many as make STEPS batches, at most MOST_EPOCHS. A row of the history tells ``psnr`` (dB),
+    ``codes`` (share of the codebook that the validation pictures use) and ``perplexity`` of its use.
     """
 
     def validate(learner: nn.Module) -> dict[str, float]:
@@ -145,9 +141,12 @@ def train_vq(
         used, perplexity = codebook_use(tokens, model.config.num_embeddings)
         return {"psnr": psnr(val, pictures_of(model, tokens, processor)), "codes": used, "perplexity": perplexity}
 
-    learner = CodebookLearner(vq)
+    batches = -(-len(train) // BATCH)
+    epochs = epochs or max(1, min(MOST_EPOCHS, round(STEPS / batches)))
+    tints = tint_axes(as_pixels(train[:: max(1, len(train) // 500)], processor))
+    learner = CodebookLearner(vq, tints, free=int(FREE * epochs) * batches)
     history = fit(
-        learner, _Pictures(train), validate, out=out, collate=partial(_moved, processor=processor), epochs=epochs,
+        learner, list(train), validate, out=out, collate=partial(_moved, processor=processor), epochs=epochs,
         batch_size=BATCH, lr=lr, metric="psnr", patience=epochs, seed=seed, run_key=run_key, restart=restart,
     )  # fmt: skip
     vq.requires_grad_(False).eval()

@@ -130,7 +130,7 @@ def test_codebook_figures():
 
 def test_a_collapsed_codebook_spreads_out():
     _, model = new_base(["a"], seed=1)
-    learner = CodebookLearner(model.model.vqmodel).train()
+    learner = CodebookLearner(model.model.vqmodel, torch.eye(3)).train()
     codes = learner.vq.quantize.embedding.weight
     with torch.no_grad():
         codes.copy_(codes[:1].expand_as(codes))
@@ -143,7 +143,7 @@ def test_a_collapsed_codebook_spreads_out():
 
 def test_the_library_reads_codes_as_training_does(untrained):
     processor, model = untrained
-    learner = CodebookLearner(model.model.vqmodel).eval()
+    learner = CodebookLearner(model.model.vqmodel, torch.eye(3)).eval()
     pictures = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), np.uint8)
     tokens = tokens_of(learner.vq, pictures, processor)
     with torch.no_grad():
