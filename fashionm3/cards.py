@@ -22,12 +22,14 @@ ITEM_PICTURES = "/picture/item?id="
 @dataclass(frozen=True)
 class Round:
     """One message and its answer as the page shows them. pictures: "drawing", "before", "after" -> name of the picture.
-    The answer's own picture bytes are left out. attached: the message came with a picture."""
+    The answer's own picture bytes are left out. attached: the message came with a picture. base: the piece a drawing is
+    a change of."""
 
     said: str
     answer: Answer | None = None
     pictures: Mapping[str, str] = field(default_factory=dict)
     attached: bool = False
+    base: Card | None = None
 
 
 def talk_html(rounds: Sequence[Round], liked: frozenset[str] = frozenset(), refused: frozenset[str] = frozenset()):
@@ -54,7 +56,7 @@ def round_html(
     one: Round, liked: frozenset[str] = frozenset(), refused: frozenset[str] = frozenset(), newest: bool = False
 ) -> str:
     said = said_html(one.said, one.attached) if one.said else ""
-    answer = "" if one.answer is None else answer_html(one.answer, one.pictures, liked, refused)
+    answer = "" if one.answer is None else answer_html(one, liked, refused)
     return f'<section class="round{" newest" if newest else ""}">{said}{answer}</section>'
 
 
@@ -83,17 +85,13 @@ def status_html(text: str) -> str:
     return f'<p class="status" role="status">{esc(text)}</p>'
 
 
-def answer_html(
-    answer: Answer,
-    pictures: Mapping[str, str],
-    liked: frozenset[str] = frozenset(),
-    refused: frozenset[str] = frozenset(),
-) -> str:
+def answer_html(one: Round, liked: frozenset[str] = frozenset(), refused: frozenset[str] = frozenset()) -> str:
+    answer, pictures = one.answer, one.pictures
     parts = [paragraphs(answer.text)]
     if answer.worn and {"before", "after"} <= pictures.keys():
         parts.append(_worn(answer, pictures))
     if answer.drawing and "drawing" in pictures:
-        parts.append(_drawing(answer, pictures["drawing"]))
+        parts.append(_drawing(one))
     items = answer.items or (answer.drawing.nearest if answer.drawing else [])
     if items:
         cards = "".join(card_html(card, at + 1, liked, refused) for at, card in enumerate(items))
@@ -172,10 +170,16 @@ def _worn(answer: Answer, pictures: Mapping[str, str]) -> str:
     return f'<div class="pair">{before}{after}</div>{help_on}{_fine_print(worn.notes, "How far to trust this picture")}'
 
 
-def _drawing(answer: Answer, name: str) -> str:
-    what = answer.drawing.description
-    figure = _figure(name, f"A drawing: {what}", f"Drawn, not a product: {what}")
-    return f'<div class="drawing">{figure}</div>{_fine_print(answer.drawing.notes, "About this drawing")}'
+def _drawing(one: Round) -> str:
+    drawing = one.answer.drawing
+    made = _figure(one.pictures["drawing"], f"A drawing: {drawing.description}",
+                   f"Drawn, not a product: {drawing.description}")  # fmt: skip
+    if one.base is not None and one.base.has_picture:
+        base = f"<figure>{picture_html(one.base)}<figcaption>Before: {esc(one.base.title)}</figcaption></figure>"
+        shown = f'<div class="pair drawn">{base}{made}</div>'
+    else:
+        shown = f'<div class="drawing">{made}</div>'
+    return shown + _fine_print(drawing.notes, "About this drawing")
 
 
 def _fine_print(notes: Sequence[str], summary: str) -> str:

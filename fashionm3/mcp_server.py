@@ -57,6 +57,7 @@ class Drawn(Result):
     """What a model drew; the picture is beside as image content. It is no product; `nearest` are real items like it."""
 
     description: str
+    like: str | None = Field(description="item id of the piece it is a change of")
     nearest: list[Card]
     notes: list[str]
 
@@ -233,7 +234,7 @@ def _told(session_id: str, answer: Answer) -> Told:
 
 
 def _drawn(drawing) -> Drawn:
-    return Drawn(description=drawing.description, nearest=drawing.nearest, notes=drawing.notes)
+    return Drawn(description=drawing.description, like=drawing.like, nearest=drawing.nearest, notes=drawing.notes)
 
 
 def _worn(worn) -> TriedOn:

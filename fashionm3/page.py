@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import gradio as gr
 
@@ -175,9 +176,21 @@ class Page:
             person = visit.upload.jpeg if visit.upload else None
             for piece in self.assistant.stream(session, text, person, visit.landmarks, kept=not attached):
                 if isinstance(piece, Answer):
-                    piece = _round(visit, said or text, piece, attached)
+                    piece = self._round(visit, said or text, piece, attached)
                     visit.rounds.append(piece)
                 yield piece
+
+    def _round(self, visit: Visit, said: str, answer: Answer, attached: bool) -> Round:
+        pictures, base = {}, None
+        if answer.drawing:
+            base = self.assistant.tools.item(answer.drawing.like) if answer.drawing.like else None
+            pictures["drawing"] = visit.keep(small_jpeg(answer.drawing.png))
+            answer = answer.model_copy(update={"drawing": answer.drawing.model_copy(update={"png": b""})})
+        if answer.worn:
+            pictures["before"] = visit.keep(small_jpeg(answer.worn.before_png))
+            pictures["after"] = visit.keep(small_jpeg(answer.worn.png))
+            answer = answer.model_copy(update={"worn": answer.worn.model_copy(update={"png": b"", "before_png": b""})})
+        return Round(said, answer, pictures, attached, None if base is None else Card.of(base))
 
     def _clicked(self, visit: Visit, do: str, item: str, what: str) -> str:
         with visit.turn() as session:
@@ -249,20 +262,9 @@ class Page:
 
 
 
-def _round(visit: Visit, said: str, answer: Answer, attached: bool) -> Round:
-    pictures = {}
-    if answer.drawing:
-        pictures["drawing"] = visit.keep(small_jpeg(answer.drawing.png))
-        answer = answer.model_copy(update={"drawing": answer.drawing.model_copy(update={"png": b""})})
-    if answer.worn:
-        pictures["before"] = visit.keep(small_jpeg(answer.worn.before_png))
-        pictures["after"] = visit.keep(small_jpeg(answer.worn.png))
-        answer = answer.model_copy(update={"worn": answer.worn.model_copy(update={"png": b"", "before_png": b""})})
-    return Round(said, answer, pictures, attached)
-
-
 def _without_pictures(one: Round) -> Round:
-    return Round(one.said, one.answer, {name: at for name, at in one.pictures.items() if name == "drawing"})
+    kept = {name: at for name, at in one.pictures.items() if name == "drawing"}
+    return replace(one, pictures=kept)
 
 
 def _text(value: object) -> str:

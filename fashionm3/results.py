@@ -70,6 +70,7 @@ class Drawing(Result):
 
     png: bytes
     description: str
+    like: str | None = Field(None, description="item id of the piece it is a change of")
     nearest: list[Card] = Field(default_factory=list)
     notes: list[str] = Field(default_factory=list)
 

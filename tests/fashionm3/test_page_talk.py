@@ -100,7 +100,8 @@ class Tab:
                 item_id: card.dataset.item, title: of(card, 'h3'), price: parseFloat(of(card, '.price')) })),
               limits: all('.limits .chips li').map(chip => chip.textContent),
               profile: all('.profile .chips button').map(chip => chip.dataset.what),
-              drawing: all('#talk .newest .drawing img').length, worn: all('#talk .newest .pair img').length === 2,
+              drawing: all('#talk .newest .drawn img').length === 2,
+              worn: all('#talk .newest .pair:not(.drawn) img').length === 2,
               text: document.querySelector('#talk .newest .answer')?.textContent,
             }""")
 
