@@ -25,7 +25,7 @@ def shown(found: Found, held: Sequence[str], turn: int) -> str:
     """What was found, with the reason of the first; or that nothing was, and why."""
     if not found.items:
         limits = f" that keeps to {joined(held)}" if held else ""
-        return f"I have nothing{limits}. {_sentences(found.notes)}".strip()
+        return f"I have nothing{limits}. {sentences(found.notes)}".strip()
     first, *rest = found.items
     said = _OPENINGS[turn % len(_OPENINGS)].format(first=priced(first))
     said += f": {first.reasons[0]}." if first.reasons else "."
@@ -33,13 +33,13 @@ def shown(found: Found, held: Sequence[str], turn: int) -> str:
         said += f" Also {joined(map(priced, rest))}."
     if held:
         said += f" All keep to: {', '.join(held)}."
-    return f"{said} {_sentences(found.notes)}".strip()
+    return f"{said} {sentences(found.notes)}".strip()
 
 
 def instead(found: Found, base: Card, held: Sequence[str], turn: int) -> str:
     """Alternatives to a piece."""
     if not found.items:
-        return f"{_sentences(found.notes) or 'I have no other like it.'} Tell me what I may leave aside."
+        return f"{sentences(found.notes) or 'I have no other like it.'} Tell me what I may leave aside."
     return shown(found, held, turn)
 
 
@@ -47,7 +47,7 @@ def completing(found: Found, base: Sequence[Card], held: Sequence[str], score: O
     """What goes with some pieces."""
     worn = joined(card.title for card in base)
     if not found.items:
-        return f"I found nothing to go with {worn}. {_sentences(found.notes)}".strip()
+        return f"I found nothing to go with {worn}. {sentences(found.notes)}".strip()
     said = f"With {worn} I would wear {joined(map(priced, found.items[:1]))}"
     said += f": {found.items[0].reasons[0]}." if found.items[0].reasons else "."
     if found.items[1:]:
@@ -56,15 +56,15 @@ def completing(found: Found, base: Sequence[Card], held: Sequence[str], score: O
         said += f" {judged(score)}"
     if held:
         said += f" All keep to: {', '.join(held)}."
-    return f"{said} {_sentences(found.notes)}".strip()
+    return f"{said} {sentences(found.notes)}".strip()
 
 
 def look(found: Found, base: Sequence[Card]) -> str:
     """A whole outfit: the best piece of each slot that was missing."""
     if not found.items:
-        return _sentences(found.notes) or "Nothing is missing in this outfit."
+        return sentences(found.notes) or "Nothing is missing in this outfit."
     worn = joined(card.title for card in base)
-    return f"Around {worn} I would build: {joined(map(priced, found.items))}. {_sentences(found.notes)}".strip()
+    return f"Around {worn} I would build: {joined(map(priced, found.items))}. {sentences(found.notes)}".strip()
 
 
 def judged(score: OutfitScore) -> str:
@@ -83,7 +83,7 @@ def drawn(drawing: Drawing) -> str:
 
 def worn(result: Worn, card: Card) -> str:
     who = "you" if result.on_person else "a drawn figure"
-    return f"Here is {card.title} on {who}. {_sentences(result.notes)}".strip()
+    return f"Here is {card.title} on {who}. {sentences(result.notes)}".strip()
 
 
 def facts(cards: Sequence[Card], asked: Sequence[str]) -> str:
@@ -130,5 +130,6 @@ def _an(words: str) -> str:
     return f"{'an' if words[:1].lower() in 'aeiou' else 'a'} {words}"
 
 
-def _sentences(notes: Sequence[str]) -> str:
+def sentences(notes: Sequence[str]) -> str:
+    """Notes as sentences."""
     return " ".join(f"{note[:1].upper()}{note[1:]}." for note in notes)

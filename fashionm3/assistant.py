@@ -87,8 +87,18 @@ class Assistant:
             wish = replace(self._read(text, steps.scene_of_focus(session.state)), undo=True)
             answer, state = self._back(session, wish, undone), None
         else:
+            waiting = session.state.asking
+            if waiting and wish.act == "INFORM:DISAMBIGUATE" and wish.items:  # which piece was meant
+                wish = replace(wish, tool=waiting)
             state = steps.held(session.state, wish)
+            vain = self.tools.unchecked(state.limits)
+            state = state.changed(limits=state.limits.without(*vain))
             answer, state = self._answer(session, state, wish, picture, landmarks)
+            said = [f"this catalogue tells no {name}s, so I cannot go by that" for name in vain]
+            said += [wish.note] if wish.note else []
+            if said:
+                text = f"{answer.text} {answers.sentences(said)}".strip()
+                answer = answer.model_copy(update={"notes": [*answer.notes, *said], "text": text})
         if wish.note:
             answer = answer.model_copy(update={"notes": [*answer.notes, wish.note]})
         if state is not None:
@@ -209,7 +219,8 @@ class Assistant:
         pieces = wish.items if len(wish.items) > 1 else state.outfit or wish.items or (state.focus,)
         pieces = tuple(one for one in pieces if one)
         if not pieces:
-            return Answer(text="Which pieces? Put some on the board first, or name two.", act="ASK:GET"), state
+            text = "Which pieces? Put some on the board first, or name two."
+            return Answer(text=text, act="ASK:GET"), state.changed(asking="score_outfit")
         score = self.tools.score_outfit(pieces, state.profile)
         names = answers.joined(self._card(one).title for one in pieces)
         text = f"{names}: {answers.judged(score)}"
@@ -230,7 +241,7 @@ class Assistant:
         wearable = [one for one in named if self._card(one).slot in WEARABLE]
         if not wearable:
             text = "Which piece would you like to try on? Tops, jackets, dresses, skirts and trousers can be."
-            return Answer(text=text, act="ASK:GET"), state
+            return Answer(text=text, act="ASK:GET"), state.changed(asking="try_on")
         result = self.tools.try_on(wearable[0], picture, landmarks)
         text = answers.worn(result, self._card(wearable[0]))
         return Answer(text=text, act="INFORM:GET", tool="try_on", worn=result), state.changed(focus=wearable[0])

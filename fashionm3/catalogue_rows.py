@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from fashionm3.changes import same_colour
-from fashionm3.limits import COLOUR, Limits, attribute
+from fashionm3.limits import COLOUR, Limits, attribute, sizes
 from fashionm3.wording import one_of
 from fcn.types import SLOTS, Item, one_line
 from seqllm.recommender import Recommender
@@ -55,6 +55,17 @@ class CatalogueRows:
         if not found:
             return ["no item keeps all of this, nor all but one of it"]
         return ["no item keeps all of this", *(words for _, words in sorted(found, key=lambda pair: -pair[0])[:2])]
+
+    def unchecked(self, limits: Limits) -> list[str]:
+        """Names (for `Limits.without`) of limits on what the catalogue says of no item at all: prices, sizes."""
+        items = self._now()
+        found = []
+        if limits.size is not None and not any(map(sizes, items)):
+            found.append("size")
+        bounds = (limits.min_price, limits.max_price, limits.under_price)
+        if bounds != (None, None, None) and all(item.price is None for item in items):
+            found.append("price")
+        return found
 
     @property
     def slots(self) -> set[str]:

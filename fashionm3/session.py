@@ -31,7 +31,8 @@ FILE_BYTES = 4 << 20
 
 class State(BaseModel):
     """What the next answer depends on. shown: ids of the lists shown, newest last; focus: the piece that "it" is;
-    outfit: the board; refused: item id -> why; words: what is looked for, beside the limits."""
+    outfit: the board; refused: item id -> why; words: what is looked for, beside the limits; asking: the tool that
+    waits for which piece is meant, "" where none does."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -44,6 +45,7 @@ class State(BaseModel):
     shown: tuple[tuple[str, ...], ...] = ()
     focus: str | None = None
     outfit: tuple[str, ...] = ()
+    asking: str = ""
 
     def changed(self, **values: object) -> State:
         """This state with other values, kept within bounds."""

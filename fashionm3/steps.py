@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from fashionm3.limits import Limits
 from fashionm3.session import State
 from fashionm3.wish import Scene, Wish
 from fcn.types import one_line
@@ -13,18 +14,21 @@ WHY = 200  # characters of a reason that are kept
 
 
 def held(state: State, wish: Wish) -> State:
-    """The state with what a message tells, before it is answered."""
+    """The state with what a message tells, before it is answered. Who starts over keeps her profile and refusals."""
+    if "all" in wish.lifted:
+        state = State(profile=state.profile, refused=state.refused, limits=Limits(not_items=state.limits.not_items))
     told = {label.partition("=")[0] for label in wish.profile}
     forgets = "profile" in wish.lifted
     kept = () if forgets else tuple(label for label in state.profile if label.partition("=")[0] not in told)
-    anew = bool(wish.limits.categories or wish.limits.slots) or "all" in wish.lifted
+    anew = bool(wish.limits.categories or wish.limits.slots)
     state = state.changed(
         limits=state.limits.joined(wish.limits, wish.lifted),
         profile=(*kept, *wish.profile),
-        occasion=wish.occasion or (None if forgets or "all" in wish.lifted else state.occasion),
+        occasion=wish.occasion or (None if forgets else state.occasion),
         words=no_word_twice(wish.words if anew else f"{state.words} {wish.words}"),
         liked=(*(one for one in state.liked if one not in wish.liked), *wish.liked),
         focus=next(iter(wish.liked or wish.items), state.focus),
+        asking="",
     )
     return refused(state, wish.refused, wish.why) if wish.refused else state
 

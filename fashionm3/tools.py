@@ -86,7 +86,8 @@ class Tools:
         text: her wish in words; history: ids of what she chose or likes, oldest first; profile: "height=low" and such.
         """
         allowed, notes = self._allowed(limits, k)
-        words = choosing.phrased(text, limits.categories if limits else (), occasion)
+        kinds = (limits.categories or limits.slots) if limits else ()
+        words = choosing.phrased(text, kinds, occasion)
         if not (words or history or occasion or profile_of(self.recommender.vocabulary, profile)):
             notes.append("nothing is known of you yet: this is what sells")
             return self._found(choosing.selling(self.recommender, allowed, k, DIVERSITY), notes)
@@ -124,10 +125,11 @@ class Tools:
             full = [hit for hit, done in met if done == wanted]
             if full:
                 return self._found([_because(hit, base, wanted) for hit in full[:k]], notes)
-        most = max((len(done) for _, done in met), default=0)
-        if most == 0 and wanted:
-            missing = f"nothing here is {changes_words(wanted)} than" if ranked else "nothing else is like"
-            return Found(notes=[*notes, f"{missing} {title(base)} within your limits"])
+        if not wanted or not ranked:
+            return Found(notes=notes or [f"nothing else is like {title(base)}"])
+        most = max(len(done) for _, done in met)
+        if most == 0:
+            return Found(notes=[*notes, f"nothing like {title(base)} is {changes_words(wanted)} within your limits"])
         some = [_because(hit, base, done) for hit, done in met if len(done) == most]
         return self._found(some[:k], [*notes, f"none is {changes_words(wanted)} at once; these come closest"])
 
@@ -209,8 +211,9 @@ class Tools:
             scope = scope.model_copy(update={"categories": (base.category,)})
         near = self.search(asked, 3, scope).items
         return Drawing(
-            png=_png(picture), description=asked, nearest=near, notes=["drawn by a model: not a product you can buy"]
-        )
+            png=_png(picture), description=asked, like=like, nearest=near,
+            notes=["drawn by a model: not a product you can buy"],
+        )  # fmt: skip
 
     def try_on(
         self, item_id: str, person: bytes | None = None, landmarks: Mapping[str, object] | None = None
@@ -260,6 +263,10 @@ class Tools:
     def rows(self, limits: Limits) -> np.ndarray:
         """bool (N,): the items that keep the limits and may be shown."""
         return self._rows.kept(limits)
+
+    def unchecked(self, limits: Limits) -> list[str]:
+        """Names of limits that this catalogue cannot be held to, as it says nothing of the kind of any item."""
+        return self._rows.unchecked(limits)
 
     def slots_of(self, limits: Limits) -> list[str]:
         """The slots that limits name, themselves or by their categories; empty where they name none."""
