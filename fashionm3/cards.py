@@ -92,16 +92,17 @@ def answer_html(one: Round, liked: frozenset[str] = frozenset(), refused: frozen
         parts.append(_worn(answer, pictures))
     if answer.drawing and "drawing" in pictures:
         parts.append(_drawing(one))
-    items = answer.items or (answer.drawing.nearest if answer.drawing else [])
-    if items:
-        cards = "".join(card_html(card, at + 1, liked, refused) for at, card in enumerate(items))
-        parts.append(f'<ol class="cards">{cards}</ol>')
+    cards = [card_html(card, at + 1, liked, refused) for at, card in enumerate(answer.items)]
+    if answer.drawing and not cards:  # beside the list that "the second" counts in, so without numbers
+        cards = [card_html(card, None, liked, refused) for card in answer.drawing.nearest]
+    if cards:
+        parts.append(f'<ol class="cards">{"".join(cards)}</ol>')
     parts += [f'<p class="note">{esc(note)}</p>' for note in answer.notes]
     return f'<div class="answer"><span class="who">Assistant</span>{"".join(parts)}</div>'
 
 
 def card_html(
-    card: Card, number: int, liked: frozenset[str] = frozenset(), refused: frozenset[str] = frozenset()
+    card: Card, number: int | None, liked: frozenset[str] = frozenset(), refused: frozenset[str] = frozenset()
 ) -> str:
     """One item with its number in the list, picture, price, reasons, and what can be done with it."""
     title, item = esc(card.title), esc(card.item_id)
@@ -109,10 +110,10 @@ def card_html(
     reasons = "".join(f"<li>{esc(reason)}</li>" for reason in card.reasons[:REASONS])
     stock = "" if card.in_stock else ' <span class="gone">not in stock</span>'
     like = "true" if card.item_id in liked else "false"
+    place = "" if number is None else f'<span class="number" aria-label="number {number}">{number}</span>'
     wear = button("wear", item, "Try on", f"Try on {card.title}") if card.slot in WORN else ""
     return (
-        f'<li class="card{tone}" data-item="{item}"><div class="frame">{picture_html(card)}'
-        f'<span class="number" aria-label="number {number}">{number}</span>'
+        f'<li class="card{tone}" data-item="{item}"><div class="frame">{picture_html(card)}{place}'
         f'<button type="button" class="round-button like" data-do="like" data-item="{item}" aria-pressed="{like}" '
         f'aria-label="Like {title}" title="Like">{HEART}</button>'
         f'<button type="button" class="round-button refuse" data-do="refuse" data-item="{item}" '

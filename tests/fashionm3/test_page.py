@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from fashionm3.app import blocks, forget
 from fashionm3.assistant import Assistant
-from fashionm3.cards import Round, round_html, talk_html
+from fashionm3.cards import Round, card_html, round_html, talk_html
 from fashionm3.page import Page
 from fashionm3.panel import panel_html
 from fashionm3.plain import FAILED
@@ -111,6 +111,7 @@ def test_a_card_says_number_price_reason_and_what_can_be_done():
                 reasons=["suits you"])  # fmt: skip
     made = round_html(Round("a dress", Answer(text="Here.", act="x", items=[card])), frozenset({"i1"}))
     assert "1,234.50" in made and "suits you" in made and 'aria-pressed="true"' in made
+    assert "number 1" in made and "number" not in card_html(card, None)
     assert {"like", "refuse", "alternatives", "goes", "wear"} == set(re.findall(r'data-do="(\w+)"', made))
     shoes = card.model_copy(update={"slot": "shoes"})
     assert 'data-do="wear"' not in round_html(Round("", Answer(text="", act="x", items=[shoes])))
