@@ -70,6 +70,12 @@
   });
   document.addEventListener("input", (event) => event.target.id === "message" && fit(event.target));
 
+  document.addEventListener("error", (event) => {
+    if (!event.target.matches?.(".frame img")) return; // a piece whose picture is not there is named instead
+    const words = Object.assign(document.createElement("span"), { className: "no-picture", textContent: "no picture" });
+    event.target.replaceWith(words);
+  }, true);
+
   // -- files ----------------------------------------------------------------------------------------------------
   document.addEventListener("change", async (event) => {
     const file = event.target.files?.[0];
