@@ -168,7 +168,8 @@ def _worn(answer: Answer, pictures: Mapping[str, str]) -> str:
         '<p class="hint">Shown on a drawn figure. To see it on you, add a picture and mark your shoulders and hips. '
         '<button type="button" data-do="mark">Use my picture</button></p>'
     )  # fmt: skip
-    return f'<div class="pair">{before}{after}</div>{help_on}{_fine_print(worn.notes, "How far to trust this picture")}'
+    trust = _fine_print(worn.notes, answer.text, "How far to trust it")
+    return f'<div class="pair">{before}{after}</div>{help_on}{trust}'
 
 
 def _drawing(one: Round) -> str:
@@ -180,9 +181,10 @@ def _drawing(one: Round) -> str:
         shown = f'<div class="pair drawn">{base}{made}</div>'
     else:
         shown = f'<div class="drawing">{made}</div>'
-    return shown + _fine_print(drawing.notes, "About this drawing")
+    return shown + _fine_print(drawing.notes, one.answer.text, "About this drawing")
 
 
-def _fine_print(notes: Sequence[str], summary: str) -> str:
-    lines = "".join(f"<li>{esc(note)}</li>" for note in notes)
-    return f'<details class="fine"><summary>{esc(summary)}</summary><ul>{lines}</ul></details>' if notes else ""
+def _fine_print(notes: Sequence[str], said: str, summary: str) -> str:
+    """The notes that the answer does not say already."""
+    lines = "".join(f"<li>{esc(note)}</li>" for note in notes if note.lower() not in said.lower())
+    return f'<details class="fine"><summary>{esc(summary)}</summary><ul>{lines}</ul></details>' if lines else ""

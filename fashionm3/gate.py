@@ -52,7 +52,7 @@ class Gate:
 
     def __init__(self, app: ASGIApp, hosts: Sequence[str] = LOOPBACK, limit: RateLimit | None = None):
         self.hosts = frozenset(hosts)
-        self.limit = limit or RateLimit(RATE, BURST)
+        self.limit = RateLimit(RATE, BURST) if limit is None else limit  # an unused one counts as false
         self.uploads = RateLimit(UPLOAD_RATE, UPLOAD_BURST)
         self._app = app
         self._small = RequestBodyLimitMiddleware(app, FILE_BYTES + 2**16)

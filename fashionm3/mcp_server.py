@@ -93,7 +93,7 @@ class ToolsOverMCP:
 
     def __init__(self, assistant: Assistant, visits: Sessions | None = None):
         self.assistant, self.tools = assistant, assistant.tools
-        self.visits = visits or Sessions(assistant.start)
+        self.visits = Sessions(assistant.start) if visits is None else visits
         self.limit = RateLimit(RATE, BURST)
 
     def talk(

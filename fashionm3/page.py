@@ -37,7 +37,7 @@ class Page:
 
     def __init__(self, assistant: Assistant, visits: Sessions | None = None):
         self.assistant = assistant
-        self.visits = visits or Sessions(assistant.start)
+        self.visits = Sessions(assistant.start) if visits is None else visits
         self.limit = RateLimit(RATE, BURST)
         self.opening = RateLimit(OPENING, OPENED)
 

@@ -94,7 +94,7 @@ class Sessions:
             if len(self._visits) >= self.most:
                 resting = next((one for one in self._visits.values() if not one.busy), None)
                 if resting is None or self._clock() - resting.used < FRESH:
-                    message = f"{self.most} people are talking here already"
+                    message = f"all {self.most:,} places for talks here are taken"
                     raise DataError(Problem(None, None, None, None, message, "try again in a few minutes"))
                 self._drop(resting.id)
             visit.used = self._clock()

@@ -7,14 +7,22 @@ import types
 import gradio as gr
 import pytest
 from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
 
 from fashionm3.app import blocks, forget
 from fashionm3.assistant import Assistant
 from fashionm3.cards import Round, card_html, round_html, talk_html
+from fashionm3.gate import UPLOAD, Gate
+from fashionm3.mcp_server import ToolsOverMCP
 from fashionm3.page import Page
 from fashionm3.panel import panel_html
 from fashionm3.plain import FAILED
+from fashionm3.rate import RateLimit
 from fashionm3.results import Answer, Card
+from fashionm3.sessions import Sessions
 from fashionm3.tools import Tools
 from fashionm3.uploads import take_picture
 
@@ -44,6 +52,39 @@ def test_any_order_is_answered_in_plain_words(page):
     for order, (_, _, live, _) in zip(hostile, orders(page, visit, *hostile), strict=True):
         assert 'class="problem"' in live and "Traceback" not in live and FAILED not in html.unescape(live), order
     assert page.visits.get(visit)
+
+
+def test_an_answer_in_a_talk_is_shown_as_it_comes(page):
+    visit = page.begin("", BROWSER)[0]
+    orders(page, visit, {"do": "say", "text": "a dress"})
+    order = gr.EventData(None, {"do": "say", "text": "try it on"})
+    seen = [live for _, _, live, _ in page.order(visit, order, BROWSER)]
+    assert len(seen) == 3 and seen[-1] == ""
+    assert "thinking" in seen[0] and "try it on" in seen[0] and "putting it on" in seen[1]
+
+
+def test_the_gate_slows_down_who_asks_too_much_or_sends_too_many_pictures():
+    async def served(request):
+        return PlainTextResponse(f"{len(await request.body())}")
+
+    routes = [Route(path, served, methods=["POST"]) for path in ("/gradio_api/cancel", UPLOAD)]
+    gate = Gate(Starlette(routes=routes), hosts=(), limit=RateLimit(0.01, 3))
+    client = TestClient(gate)
+    told = [client.post("/gradio_api/cancel") for _ in range(5)]
+    assert [one.status_code for one in told] == [200, 200, 200, 429, 429]
+    assert 90 <= int(told[-1].headers["retry-after"]) <= 101 and "Too many" in told[-1].text
+    sent = [client.post(UPLOAD, content=b"12345") for _ in range(30)]
+    assert sent[0].text == "5" and {one.status_code for one in sent} == {200, 429}
+    assert client.post("/gradio_api/upload").status_code == client.put("/gradio_api/cancel").status_code == 404
+
+
+def test_the_page_and_the_mcp_server_keep_the_store_they_are_given(page):
+    few = Sessions(page.assistant.start, most=1)
+    assert Page(page.assistant, few).visits is ToolsOverMCP(page.assistant, few).visits is few
+    one = Page(page.assistant, few)
+    one.begin("", BROWSER)
+    visit, _, live, _ = one.begin("", BROWSER)
+    assert visit == "" and "places for talks here are taken" in live
 
 
 def test_a_fault_of_ours_is_told_without_its_details(page, monkeypatch):

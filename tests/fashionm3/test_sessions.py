@@ -79,7 +79,7 @@ def test_closing_forgets_at_once_and_twice_is_no_error():
 def test_room_is_made_by_who_rested_longest_and_never_by_who_talks():
     visits, clock = store(most=3)
     first, second, third = (visits.open() for _ in range(3))
-    with pytest.raises(DataError, match="3 people"):
+    with pytest.raises(DataError, match="all 3 places"):
         visits.open()
     clock.now = FRESH + 1
     visits.get(first.id)
@@ -88,7 +88,7 @@ def test_room_is_made_by_who_rested_longest_and_never_by_who_talks():
         assert len(visits) == 3
         with pytest.raises(DataError):
             visits.get(second.id)
-        with pytest.raises(DataError, match="people"):
+        with pytest.raises(DataError, match="places"):
             visits.open()  # the first has just spoken, the third is being answered
     assert visits.get(third.id) is third
 
