@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 
@@ -25,6 +26,7 @@ class CatalogueRows:
         self._catalog = None
         self._items: list[Item] = []
         self._masks: OrderedDict[str, np.ndarray] = OrderedDict()
+        self._lock = threading.Lock()  # talks ask from threads of their own
         self._values: dict[str, dict[str, str]] = {}
 
     def kept(self, limits: Limits) -> np.ndarray:
@@ -33,13 +35,15 @@ class CatalogueRows:
         mask = ~self.recommender.removed
         for atom in _atoms(limits):
             key = atom.model_dump_json(exclude_defaults=True)
-            found = self._masks.get(key)
+            with self._lock:
+                found = self._masks.pop(key, None)
             if found is None:
-                found = self._masks[key] = np.fromiter(map(atom.keeps, items), bool, len(items))
+                found = np.fromiter(map(atom.keeps, items), bool, len(items))
+            with self._lock:
+                self._masks[key] = found
                 if len(self._masks) > KEPT:
                     self._masks.popitem(last=False)
             mask &= found
-            self._masks.move_to_end(key)
         catalog = self._catalog
         mask[[catalog.row(item_id) for item_id in limits.not_items if item_id in catalog]] = False
         return mask
