@@ -22,7 +22,7 @@ from transformers import JanusForConditionalGeneration, JanusProcessor, JanusVQV
 
 from fashionm3.vlm import FashionVLM
 from fashionm3.vlm_base import load_base, new_base
-from fashionm3.vlm_data import IGNORED, Collator, Lessons, Wardrobe, read_talks, split_items
+from fashionm3.vlm_data import IGNORED, MULTIPLE, Collator, Lessons, Wardrobe, read_talks, split_items
 from fashionm3.vlm_pictures import codebook_use, drawn_side, pictures_of, psnr, read_side, tokens_of
 from fashionm3.vlm_prompts import ChatFormat
 from fashionm3.vq import train_vq
@@ -50,18 +50,18 @@ class Options:
 
     base: str = "built-in"
     vq_epochs: int | None = None
-    epochs: int = 12
+    epochs: int = 10
     examples: int = 4096
     batch_size: int = 32
     lr: float | None = None
     lora_rank: int = 16
-    max_tokens: int = 256
+    max_tokens: int = 192
     seed: int = 0
 
 
 class UnifiedLoss(nn.Module):
     """``forward(**batch)`` of vlm_data.Collator -> {"loss", "text", "picture"}: mean cross entropy (nats) of the
-    assistant's words, of the picture's codes, and their sum.
+    assistant's words, of the picture's codes (each where the batch has any), and their sum.
 
     disturbed: in training, of each picture a random share up to this of the codes that are read is replaced by any
     others. Codes say so much of the next ones that the words would long go unheard.
@@ -80,30 +80,31 @@ class UnifiedLoss(nn.Module):
         pixel_values: Tensor | None = None,
         codes: Tensor | None = None,
     ) -> dict[str, Tensor]:
-        janus = self.model.model
-        with torch.autocast(
-            input_ids.device.type, torch.bfloat16, enabled=self.training and fast_bfloat16(input_ids.device)
-        ):
-            embedded = self.model.get_input_embeddings()(input_ids)
-            if pixel_values is not None:
-                seen = janus.get_image_features(pixel_values.to(self.model.dtype), return_dict=True).pooler_output
-                shown = (input_ids == self.model.config.image_token_id)[..., None]
-                embedded = embedded.masked_scatter(shown, seen.to(embedded.dtype))
+        janus, losses, draws = self.model.model, {}, drawn.any(1)
+        device = input_ids.device
+        with torch.autocast(device.type, torch.bfloat16, enabled=self.training and fast_bfloat16(device)):
+            if not draws.all():  # apart, as talks are much longer than requests to draw
+                ids, mask, asked = _trimmed(~draws, attention_mask, input_ids, attention_mask, labels)
+                embedded = self.model.get_input_embeddings()(ids)
+                if pixel_values is not None:
+                    seen = janus.get_image_features(pixel_values.to(self.model.dtype), return_dict=True).pooler_output
+                    shown = (ids == self.model.config.image_token_id)[..., None]
+                    embedded = embedded.masked_scatter(shown, seen.to(embedded.dtype))
+                said, next_words = asked[:, 1:] != IGNORED, asked[:, 1:]
+                scores = self.model.lm_head(self._states(embedded, mask)[said])
+                losses["text"] = F.cross_entropy(scores.float(), next_words[said])
             if codes is not None:
-                learnt = self.model.prepare_embeddings_for_image_generation(self._disturb(codes))
-                embedded = embedded.masked_scatter(drawn[..., None], learnt.to(embedded.dtype))
-            states = janus.language_model(
-                inputs_embeds=embedded, attention_mask=attention_mask, use_cache=False
-            ).last_hidden_state[:, :-1]
-            said = labels[:, 1:] != IGNORED
-            losses = {}
-            if said.any():
-                losses["text"] = F.cross_entropy(self.model.lm_head(states[said]).float(), labels[:, 1:][said])
-            if codes is not None:
-                scores = janus.generation_head(states[drawn[:, 1:]])
+                ids, mask, placed = _trimmed(draws, attention_mask, input_ids, attention_mask, drawn)
+                embedded = self.model.get_input_embeddings()(ids)
+                read = self.model.prepare_embeddings_for_image_generation(self._disturb(codes))
+                embedded = embedded.masked_scatter(placed[..., None], read.to(embedded.dtype))
+                scores = janus.generation_head(self._states(embedded, mask)[placed[:, 1:]])
                 losses["picture"] = F.cross_entropy(scores.float(), codes.reshape(-1))
         return {"loss": sum(losses.values()), **losses}
 
+    def _states(self, embedded: Tensor, mask: Tensor) -> Tensor:
+        model = self.model.model.language_model
+        return model(inputs_embeds=embedded, attention_mask=mask, use_cache=False).last_hidden_state[:, :-1]
 
     def _disturb(self, codes: Tensor) -> Tensor:
         if not self.training or not self.disturbed:
@@ -111,6 +112,12 @@ class UnifiedLoss(nn.Module):
         shares = torch.rand(len(codes), 1, device=codes.device) * self.disturbed
         others = torch.randint_like(codes, self.model.config.vq_config.num_embeddings)
         return torch.where(torch.rand(codes.shape, device=codes.device) < shares, others, codes)
+
+
+def _trimmed(rows: Tensor, mask: Tensor, *columns: Tensor) -> list[Tensor]:
+    """Those rows of (B, L) tensors, as long as the longest of them, in steps of MULTIPLE."""
+    longest = -(-int(mask[rows].sum(1).max()) // MULTIPLE) * MULTIPLE
+    return [column[rows][:, :longest] for column in columns]
 
 
 def train(folder: DataFolder, out: str | Path, options: Options, restart: bool = False) -> FashionVLM:

@@ -25,7 +25,7 @@ from seqllm.model import fast_bfloat16
 DECAY = 0.99  # of the moving averages, per batch
 DEAD, FRESH = 0.05, 0.1  # a code that stands for fewer latents of a batch on average is put elsewhere, with so many
 COMMITMENT = 0.25  # weight of the latents' distance from their codes
-TINT = 0.25  # weight of the error along the principal axes of colour, each taken for as much as it varies
+TINT = 3.0  # weight of the error along the principal axes of colour, each taken for as much as it varies
 BATCH = 4
 STEPS, MOST_EPOCHS = 2200, 40  # about so many batches, at most so many epochs
 FREE = 0.5  # share of the epochs before the codes are used
@@ -35,9 +35,9 @@ SHIFT = 2  # pixels a picture is moved by at most in training
 class CodebookLearner(nn.Module):
     """``forward(pixel_values)`` (B, 3, S, S) in -1..1 -> {"loss"}: how far the picture comes back from its codes.
 
-    tints: (3, 3) of `tint_axes`. Nearly all that pictures differ in is light and dark; told in these terms, red is not
-    drawn as orange for long. free: so many batches at first, latents reach the decoder as they are and there are
-    no codes: what is not told apart by then, a hue say, hardly is later, as codes hold the latents together.
+    tints: (3, 3), axes / spread of `tint_axes`: nearly all that pictures differ in is light and dark; told in these
+    terms, red is not drawn as orange for long. free: so many batches at first, latents reach the decoder as they are
+    and there are no codes: what is not told apart by then, a hue say, hardly is later, as codes hold latents together.
     """
 
     def __init__(self, vq: JanusVQVAE, tints: Tensor, free: int = 0):
@@ -96,11 +96,23 @@ def _edges(error: Tensor) -> Tensor:
     return error.diff(dim=2).abs().mean() + error.diff(dim=3).abs().mean()
 
 
-def tint_axes(pixels: Tensor) -> Tensor:
-    """(3, 3): colours times it have unit variance along each of their principal axes, over pixels (N, 3, S, S)."""
+def tint_axes(pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Of pixels (N, 3, S, S): their mean colour (3,), the principal axes of colour (3, 3), one a column, and the
+    standard deviation along each (3,)."""
     flat = pixels.permute(1, 0, 2, 3).reshape(3, -1)
     variance, axes = torch.linalg.eigh(torch.cov(flat))
-    return axes / (variance + 1e-3).sqrt()
+    return flat.mean(1), axes, (variance + 1e-3).sqrt()
+
+
+@torch.no_grad()
+def start_from_colours(vq: JanusVQVAE, mean: Tensor, axes: Tensor, spread: Tensor) -> None:
+    """Let the first layer read, and the last one draw, along the principal axes of colour, each for as much as it
+    varies: in red, green and blue nearly all is light and dark, and hues would be learnt last."""
+    first, last = vq.encoder.conv_in, vq.decoder.conv_out
+    first.weight.copy_(torch.einsum("oiyx,ci->ocyx", first.weight, axes / spread))
+    first.bias.copy_(-first.weight.sum((2, 3)) @ mean)
+    last.weight.copy_(torch.einsum("ci,ioyx->coyx", axes * spread / 2, last.weight))
+    last.bias.copy_(mean)
 
 
 def _moved(batch: Sequence[np.ndarray], processor: JanusProcessor) -> dict[str, Tensor]:
@@ -143,8 +155,9 @@ def train_vq(
 
     batches = -(-len(train) // BATCH)
     epochs = epochs or max(1, min(MOST_EPOCHS, round(STEPS / batches)))
-    tints = tint_axes(as_pixels(train[:: max(1, len(train) // 500)], processor))
-    learner = CodebookLearner(vq, tints, free=int(FREE * epochs) * batches)
+    mean, axes, spread = tint_axes(as_pixels(train[:: max(1, len(train) // 500)], processor))
+    start_from_colours(vq, mean, axes, spread)
+    learner = CodebookLearner(vq, axes / spread, free=int(FREE * epochs) * batches)
     history = fit(
         learner, list(train), validate, out=out, collate=partial(_moved, processor=processor), epochs=epochs,
         batch_size=BATCH, lr=lr, metric="psnr", patience=epochs, seed=seed, run_key=run_key, restart=restart,

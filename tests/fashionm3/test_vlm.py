@@ -26,7 +26,7 @@ from fashionm3.vlm_pictures import (
 )
 from fashionm3.vlm_prompts import ChatFormat
 from fashionm3.vlm_training import Options, UnifiedLoss, train
-from fashionm3.vq import CodebookLearner
+from fashionm3.vq import CodebookLearner, start_from_colours, tint_axes
 from fcn import DataFolder, Item
 from fcn.errors import ArtifactError, DataError
 from tests.conftest import make_toy_folder
@@ -139,6 +139,22 @@ def test_a_collapsed_codebook_spreads_out():
     assert len(torch.unique(codes.detach(), dim=0)) > 100  # of 128 latents
     assert torch.allclose(codes.detach().norm(dim=1), torch.ones(CODES), atol=1e-5)
     assert learner.vq.encoder.conv_in.weight.grad.abs().sum() > 0  # the way back passes the codes
+
+
+def test_colours_along_their_axes_vary_alike():
+    light = torch.randn(20, 1, 16, 16, generator=torch.Generator().manual_seed(0))
+    tint = torch.randn(20, 3, 16, 16, generator=torch.Generator().manual_seed(1))
+    pixels = light + 0.2 * tint
+    mean, axes, spread = tint_axes(pixels)
+    told = torch.einsum("bchw,cd->dbhw", pixels - mean[:, None, None], axes / spread).reshape(3, -1)
+    assert torch.allclose(torch.cov(told), torch.eye(3), atol=0.05)
+    _, model = new_base(["a"])
+    vq = model.model.vqmodel
+    start_from_colours(vq, mean, axes, spread)
+    flat = mean[None, :, None, None].expand(1, 3, 8, 8)
+    assert vq.encoder.conv_in(flat)[..., 1:-1, 1:-1].abs().max() < 1e-4  # what every picture has says nothing
+    moved = [vq.encoder.conv_in(flat + (axes * spread)[:, k][None, :, None, None])[..., 3, 3].norm() for k in range(3)]
+    assert max(moved) < 2 * min(moved)
 
 
 def test_the_library_reads_codes_as_training_does(untrained):
