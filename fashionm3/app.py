@@ -53,7 +53,8 @@ def blocks(page: Page) -> gr.Blocks:
         group = {"concurrency_limit": AT_ONCE, "concurrency_id": "answers"}
         private = {"api_visibility": "private", "show_progress": "hidden"}
         made.load(page.begin, [visit], shown, js="() => [sessionStorage.getItem('dresswell') || '']", **private)
-        bridge.order(page.order, [visit], shown, trigger_mode="once", **private, **group)
+        # "once" would drop, without a word, what is clicked between an answer and the event's own end.
+        bridge.order(page.order, [visit], shown, trigger_mode="multiple", **private, **group)
         gr.api(page.start, api_name="start")
         gr.api(page.talk, api_name="talk", **group)
         gr.api(page.look, api_name="look")
