@@ -23,15 +23,18 @@ from fashionm3.changes import NO_SHADES, same_colour
 from fashionm3.fashion_words import (
     AFTER_FOR,
     AMONG,
+    BEFORE_OCCASION,
     CONCEPTS,
     FILLERS,
     MIXED,
     NEEDS_NOUN,
+    NO_GARMENT,
     NO_TYPO,
     NO_VALUE,
     OCCASIONS,
     SAME_KIND,
     SAME_VALUE,
+    TOLD_BY_TITLES,
     WIDER,
 )
 from fcn.catalog import Catalog
@@ -60,9 +63,9 @@ class Token:
 
 @dataclass(frozen=True)
 class Named:
-    """What a phrase names. kind: "category", "slot", "attribute" or "occasion"; name: of the attribute; values: the
-    catalogue's own words; concept: what the attribute is about ("color"), "" where unknown; exact: the phrase says no
-    more than the values do ("ivory" says more than white)."""
+    """What a phrase names. kind: "category", "slot", "attribute", "occasion", or "word" for what limits nothing; name:
+    of the attribute; values: the catalogue's own words, of a "word" what to search for; concept: what the attribute is
+    about ("color"), "" where unknown; exact: the phrase says no more than the values do ("ivory" says more)."""
 
     kind: str
     name: str
@@ -113,20 +116,23 @@ def plural(word: str) -> str:
 
 
 class CatalogueWords:
-    """attributes: name -> value -> number of items; slot_of: category -> its slot; concepts: attribute -> concept."""
+    """attributes: name -> value -> number of items; slot_of: category -> its slot; concepts: attribute -> concept;
+    values_of: attribute -> words said -> the value they mean beside the attribute's name."""
 
     def __init__(self, catalog: Catalog, occasions: Sequence[str] = ()):
         codes, names = catalog.categories
-        first = np.unique(codes, return_index=True)[1] if len(catalog) else ()
-        self.slot_of = {names[codes[row]]: SLOTS[catalog.slots[row]] for row in first}
+        rows = np.unique(codes, return_index=True)[1] if len(catalog) else ()
+        self.slot_of = {names[codes[row]]: SLOTS[catalog.slots[row]] for row in rows}
         self.attributes = _values(catalog)
         self.concepts = {name: concept_of(name) for name in self.attributes}
+        self.values_of: dict[str, dict[tuple[str, ...], Named]] = defaultdict(dict)
         self._found: dict[tuple[str, ...], tuple[int, list[Named]]] = {}
         self._spelt: set[str] = set()
         self._categories()
         for name, values in self.attributes.items():
             self._attribute(name, list(values))
         self._occasions(occasions)
+        self._unlimited()
 
     def __contains__(self, word: str) -> bool:
         """Whether some phrase has this word."""
@@ -141,8 +147,7 @@ class CatalogueWords:
         """The longest phrase that begins at a word: how many words it has, and what it names; 0 where there is none."""
         texts = tuple(token.text for token in words[start : start + WORDS])
         for length in range(len(texts), 0, -1):
-            known = self._found.get(texts[:length])
-            if known:
+            if known := self._found.get(texts[:length]):
                 return length, tuple(known[1])
         return 0, ()
 
@@ -216,7 +221,7 @@ class CatalogueWords:
             for value in values:
                 self._brand(name, value)
             return
-        nouns = CONCEPTS[concept][1] if concept in CONCEPTS else (name,)
+        nouns = {*(CONCEPTS[concept][1] if concept in CONCEPTS else ()), " ".join(phrase(name))}
         parts: dict[str, list[str]] = defaultdict(list)
         for value in values:
             split = [part for part in _AND.split(value) if part]
@@ -239,6 +244,7 @@ class CatalogueWords:
         words = phrase(said)
         if not words or set(words) <= NO_VALUE:
             return
+        self.values_of[named.name].setdefault(words, named)
         alone = len(words) > 1 or not (said.strip() in NEEDS_NOUN or words[0] in FILLERS or len(words[0]) < 3)
         if alone and not all(word.isdigit() for word in words):
             self._add(words, named, rank)
@@ -290,18 +296,27 @@ class CatalogueWords:
             for rank, one in [(1, said), *((2, other) for other in same)]:
                 words, named = phrase(one), Named("occasion", "", (name,))
                 if len(words) == 1 and words[0] in AFTER_FOR:
-                    for before in ("for", "to", "for a", "for the", "on a", "for my", "at", "at my", "to a", "to my"):
+                    for before in BEFORE_OCCASION:
                         self._add((*before.split(), *words), named, rank)
                 else:
                     self._add(words, named, rank)
+
+    def _unlimited(self) -> None:
+        """Phrases that are not about a garment, and those of attributes that only the titles may tell."""
+        for idiom in NO_GARMENT:
+            self._add(idiom, Named("word", "", ()), 0, typed=False)
+        for concept in TOLD_BY_TITLES - set(self.concepts.values()):
+            for value, said in SAME_VALUE[concept].items():
+                for one in (one.strip() for one in said.split(",") if " " in one.strip()):
+                    word = value if re.match(r"(?:no|without)\b", one) else one
+                    self._add(one, Named("word", "", (word,)), 9, typed=False)
 
 
 def concept_of(name: str) -> str:
     """What an attribute is about, by the words of its name ("sleeveLength": "sleeve"); its own name where unknown."""
     words = phrase(re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", name))
     found = [concept for concept, (names, _) in CONCEPTS.items() if names & set(words)]
-    if len(found) > 1:
-        found = [concept for concept in found if concept != "length"]  # "sleeve length" is about sleeves
+    found = [concept for concept in found if concept != "length"] or found  # "sleeve length" is about sleeves
     return found[0] if found else " ".join(words)
 
 
@@ -313,8 +328,8 @@ def _values(catalog: Catalog) -> dict[str, dict[str, int]]:
     entries = flat(pc.list_flatten(pairs.cast(kind)))
     if not len(entries):
         return {}
-    table = pa.table({"key": entries.field("key"), "value": entries.field("value")})
-    counts = table.group_by(["key", "value"]).aggregate([([], "count_all")]).sort_by(
+    counts = pa.table({"key": entries.field("key"), "value": entries.field("value")}).group_by(["key", "value"])
+    counts = counts.aggregate([([], "count_all")]).sort_by(
         [("count_all", "descending"), ("key", "ascending"), ("value", "ascending")])  # fmt: skip
     found: dict[str, dict[str, int]] = {}
     for row in counts.to_pylist():

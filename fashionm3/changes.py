@@ -3,7 +3,7 @@
     changes(shown, wanted)        {"longer", "color=navy", "cheaper"}
     stated("is navy and longer")  {"longer", "color=navy"}, or None where a word is not understood
 
-A change is a comparison ("longer", "darker" ...) or "name=value" of what is new. Names are color, pattern, sleeves.
+A change is a comparison ("longer", "darker" ...) or "name=value" of what is new. Names are NAMED.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ _NAMES = {
     "heel": ("heel",),
     "sleeves": ("sleeves", "sleeve", "sleevelength", "sleeve length", "sleeve_length"),
 }
+NAMED = ("color", "pattern", "sleeves", "length")  # attributes whose new value is a change
 COMPARISONS = ("longer", "shorter", "looser", "tighter", "higher heel", "lower heel", "longer sleeves",
                "shorter sleeves", "darker", "lighter", "cheaper")  # fmt: skip
 DARKER = 0.08  # the least difference of lightness, in CIELAB's L / 100, that counts as darker or lighter
@@ -132,7 +133,7 @@ def _traits(item: Item) -> tuple[dict[str, str | None], dict[str, int | None], n
 def changes(shown: Item, wanted: Item) -> frozenset[str]:
     """All changes that lead from the piece `shown` to `wanted`, as far as the catalogue knows."""
     (old, low, before), (new, high, after) = _traits(shown), _traits(wanted)
-    found = {f"{name}={new[name]}" for name in ("color", "pattern", "sleeves", "length")
+    found = {f"{name}={new[name]}" for name in NAMED
              if old[name] and new[name] and old[name] != new[name]}  # fmt: skip
     for name, (_, more, less) in _SCALES.items():
         if low[name] is not None and high[name] is not None and low[name] != high[name]:

@@ -9,7 +9,7 @@ import re
 
 _HATED = (
     r"(?:don't|do not|didn't|dont|never|not) (?:really |quite |particularly )?"
-    r"(?:like|love|want|fancy|care for|keen on|into|fond of)"
+    r"(?:like|love|want(?: to wear)?|wear|fancy|care for|keen on|into|fond of)"
 )
 _DISLIKE = re.compile(
     rf"(?:\b{_HATED}|\b(?:dislike|hate|remove|drop|skip|refuse|lose|no to|not a fan of|not|neither|nor|without|no|"
@@ -19,7 +19,8 @@ _IS = r"(?:is|are|was|looks?|seems?|feels?)"
 _SO = r"(?:all |both |a bit |much |way |just |really |rather |quite )?"
 _BAD = re.compile(
     rf"^\W*(?:{_IS}\W+)?{_SO}(?:too |awful|ugly|boring|horrible|hideous|cheap-looking)|"
-    rf"^\W?{_IS} {_SO}not\b|^ (?:isn't|aren't|doesn't|don't)\b"
+    rf"^\W?{_IS} {_SO}not\b|^ (?:isn't|aren't|doesn't|don't)\b|"
+    r"^[^.;!?]*\b(?:but|and) (?:is |it's |it is )?(?:really |just )?not (?:for me|my (?:style|thing|taste))\b"
 )
 _LIKE = re.compile(
     r"(?:(?<=\w )\blike|\b(?:love|loved|liked|adore|prefer|fancy|into|happy with|keen on|save|keep|shortlist)|"
@@ -31,6 +32,10 @@ _GOOD = re.compile(
 )
 _SEEKS = re.compile(
     r"\b(?:something|anything|one|ones|more|else|similar|looks?|much|just|items?|options?|would|'d|do you) $"
+)
+_REPLACES = re.compile(
+    r"\b(?:instead of|in place of|swap|swapping|replace|replacing|exchange|exchanging|switch|trade|change)"
+    r"(?: out)? (?:my |the )?$"
 )
 _REASON = re.compile(r"\b(?:too|because|since|as it(?:'s| is)|it's|that's)\b.*")
 
@@ -44,6 +49,11 @@ def liked(before: str, after: str) -> bool:
     """Whether they praise it; "something like ..." does not."""
     like = _LIKE.search(before)
     return bool(like and not _SEEKS.search(before[: like.start()]) or _GOOD.search(after))
+
+
+def replaced(before: str) -> bool:
+    """Whether the words before a piece ask for another in its place ("instead of ...", "swap ... for")."""
+    return bool(_REPLACES.search(before))
 
 
 def reason(text: str) -> re.Match | None:

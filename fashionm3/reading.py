@@ -9,14 +9,15 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from fashionm3 import amounts, facts, opinions
+from fashionm3 import amounts, facts, kinds, opinions
+from fashionm3.bindings import Bindings
 from fashionm3.catalogue_words import CatalogueWords, Named, Token, plain, tokens
 from fashionm3.changes import compared, steps_from
 from fashionm3.fashion_words import FILLERS, NEEDS_NOUN
 from fashionm3.intents import doing, form
 from fashionm3.profile_words import ProfileWords
 from fashionm3.references import Reference, References
-from fashionm3.scopes import NEGATORS, lifted, refuses, softened
+from fashionm3.scopes import NEGATORS, lifted, liked, refuses, softened
 from fashionm3.wish import Scene
 from fcn.types import one_line
 
@@ -31,6 +32,7 @@ _AS_LENGTH = re.compile(
     r"\b(?P<not>(?:not?|nothing|isn't|never)(?: \w+)? (?:too|so|very|that) )?(?P<how>long|short)\b"
     r"(?![ -](?:sleeve|sleeved|hair))"
 )
+_FINISHED = re.compile(r"\b(?:finish|complete|round off|top off|round out)\b[^.;!?]*$")
 _SIZED = {"small": "S", "medium": "M", "large": "L"}
 _DEARER = re.compile(r"\b(?:more expensive|pricier|dearer|more exclusive|higher (?:priced?|end))\b")
 _WANTS_LENGTH = re.compile(r"\b(?:a|an|the|some|any|something|anything|nice|pretty|really|very|in|is|be|want|need) $")
@@ -49,12 +51,15 @@ class Reading:
     """One message, read stage by stage; each takes its stretch of the text away, so that none is read twice.
 
     doing: what is to be done, by the message's form (fashionm3.intents.doing); refs: pieces spoken of; liked, refused,
-    why: opinions of them; limits: fields of Limits; changes: comparisons, and "dearer"; lifted, profile, occasion,
-    asked: as in a Wish; rest(): soft wishes and the words nothing was made of.
+    why: opinions of them; replaced: pieces she wants others for; limits: fields of Limits; changes: comparisons, and
+    "dearer"; lifted, profile, occasion, asked: as in a Wish; rest(): soft wishes and the words nothing was made of.
     """
 
-    def __init__(self, words: CatalogueWords, people: ProfileWords, references: References, text: str, scene: Scene):
-        self.words, self.people, self.references, self.scene = words, people, references, scene
+    def __init__(
+        self, words: CatalogueWords, bindings: Bindings, people: ProfileWords, references: References, text: str,
+        scene: Scene,
+    ):  # fmt: skip
+        self.words, self.bindings, self.people, self.references, self.scene = words, bindings, people, references, scene
         self.said = one_line(text)[:LONGEST]
         self.plain = plain(self.said)
         self.left = self.plain
@@ -62,6 +67,7 @@ class Reading:
         self.asked: tuple[str, ...] = ()
         self.refused: tuple[str, ...] = ()
         self.liked: tuple[str, ...] = ()
+        self.replaced: tuple[str, ...] = ()
         self.why = ""
         self.limits: dict = {}
         self.soft: list[tuple[int, str]] = []
@@ -152,6 +158,9 @@ class Reading:
             before = re.sub(r"~+(?: and | or )?$", "", self.left[max(begin, ref.start - NEAR) : ref.start])
             after = self.left[ref.end : end]
             bad = opinions.disliked(before, after)
+            if opinions.replaced(before) and ref.kind not in ("all", "none"):
+                self.replaced += tuple(one for one in ref.items if one not in self.replaced)
+                continue
             if bad and ref.kind in ("all", "it") and compared(after):
                 continue  # "these are too long" asks for shorter ones
             if bad or ref.kind == "none":
@@ -205,8 +214,16 @@ class Reading:
                     self._take(*match.span())
 
     def _mentions(self) -> list[_Mention]:
-        words = self._tokens()
         found: list[_Mention] = []
+        near = (*(self.scene.shown[-1] if self.scene.shown else ()), *([self.scene.focus] if self.scene.focus else ()))
+        known = {name for item in self.references.items(near) for name in item.attributes}
+        bound = self.bindings.find(self.left, self._tokens())
+        for one in bound:
+            self._take(*one.stretch)
+        for one in [*bound, *self.bindings.refused(self.left, self._tokens(), known)]:
+            found.append(_Mention(one.named, one.start, one.end))
+            self._take(one.start, one.end)
+        words = self._tokens()
         i = 0
         while i < len(words):
             length, some = self.words.find(words, i)
@@ -221,7 +238,7 @@ class Reading:
                 found.append(_Mention(Named("category", "", ("heels",)), heel.start, heel.end))
         for one in found:
             self._take(one.start, one.end)
-        return found
+        return sorted(found, key=lambda one: one.start)
 
     def _size_of_garment(self, words: Sequence[Token], found: Sequence[_Mention]) -> None:
         """ "Large trousers" are a size where the shop has sizes; a large bag is a large bag."""
@@ -247,12 +264,14 @@ class Reading:
 
     def _limits(self, mentions: Sequence[_Mention]) -> None:
         refused = refuses(self.plain, [(one.start, one.end, one.named.name or one.named.kind) for one in mentions])
-        soft = softened(self.plain)
-        wanted: list[Named] = []
+        soft, in_general = softened(self.plain), liked(self.plain)
+        wanted: list[kinds.Kind] = []
         some_refused = {one for one, no in zip(mentions, refused, strict=True) if no and one.named.kind == "attribute"}
         for one, no in zip(mentions, refused, strict=True):
             named, said = one.named, self.plain[one.start : one.end]
-            if self.doing == "draw" or (self.doing == "complete" and self._worn(one)):
+            if named.kind == "word":
+                self.soft += [] if no else [(one.start, word) for word in named.values]
+            elif self.doing == "draw" or (self.doing == "complete" and self._worn(one)):
                 if not no:
                     self.soft.append((one.start, said))
             elif named.kind == "attribute":
@@ -266,25 +285,30 @@ class Reading:
                     if not named.exact:
                         self.soft.append((one.start, said))
             elif not no:
-                wanted.append(named)
+                general = any(start <= one.start < end for start, end in in_general)
+                wanted.append(kinds.Kind(named, one.start, one.end, general))
                 if not named.exact:
                     self.soft.append((one.start, said))
             elif not some_refused:  # "not a red dress" refuses the red
                 self._refuse_kind(named)
-        if self.doing == "similar":  # what she saw is not here, its kind may be
-            wanted += [one for ref in self.refs if not ref.items for one in ref.named if one.kind != "attribute"]
-        kinds = [named for named in wanted if named.kind == "category"]
-        slots = [named for named in wanted if named.kind == "slot"]
-        if kinds:
-            named = [value for one in kinds for value in one.values]
-            named += [c for one in slots for c, slot in self.words.slot_of.items() if slot in one.values]
-            self.limits["categories"] = tuple(dict.fromkeys(named))
-        elif slots:
-            self.limits["slots"] = tuple(dict.fromkeys(value for one in slots for value in one.values))
+        kept, describing = kinds.wanted(self.plain, wanted, self.words.slot_of)
+        self.soft += [(one.start, self.plain[one.start : one.end]) for one in describing]
+        self._kinds([one.named for one in kept])
         for name, values in self.limits.get("not_attributes", {}).items():
             held = self.limits.get("attributes", {}).get(name)
             if held:  # "blue but not navy"
                 self.limits["attributes"][name] = tuple(value for value in held if value not in values) or held
+
+    def _kinds(self, wanted: list[Named]) -> None:
+        if self.doing == "similar":  # what she saw is not here, its kind may be
+            wanted += [one for ref in self.refs if not ref.items for one in ref.named if one.kind != "attribute"]
+        slots = dict.fromkeys(value for one in wanted if one.kind == "slot" for value in one.values)
+        if any(one.kind == "category" for one in wanted):
+            named = [value for one in wanted if one.kind == "category" for value in one.values]
+            named += [category for category, slot in self.words.slot_of.items() if slot in slots]
+            self.limits["categories"] = tuple(dict.fromkeys(named))
+        elif slots:
+            self.limits["slots"] = tuple(slots)
 
     def _want(self, named: Named) -> None:
         if named.concept == "size":
@@ -299,7 +323,8 @@ class Reading:
 
     def _worn(self, one: _Mention) -> bool:
         """Whether a mention is of what she wears it with ("shoes to go with a navy blazer")."""
-        return bool(re.search(r"\bwith (?:a|an|my|the|some)? ?(?:[\w-]+ ){0,2}$", self.plain[: one.start]))
+        worn = re.search(r"\bwith (?:a|an|my|the|some)? ?(?:[\w-]+ ){0,2}$", self.plain[: one.start])
+        return bool(worn and not _FINISHED.search(self.plain[: worn.start()]))
 
     def rest(self) -> str:
         """Soft wishes and the words nothing was made of, in their order."""

@@ -92,11 +92,13 @@ class References:
             for match in pattern.finditer(text):
                 if free(*match.span()):
                     refs.append(Reference(kind, *match.span(), self._pointed(kind, newest, scene)))
-        return sorted(refs, key=lambda ref: ref.start)
+        refs.sort(key=lambda ref: ref.start)
+        return [ref for i, ref in enumerate(refs) if not (
+            text[ref.start : ref.end] == "them" and any(one.items for one in refs[:i]))]  # those just named
 
     def prices(self, ids: Sequence[str]) -> dict[str, float]:
         """Known prices of pieces."""
-        return {item.item_id: item.price for item in self._items(ids) if item.price is not None}
+        return {item.item_id: item.price for item in self.items(ids) if item.price is not None}
 
     def _placed(self, kind: str, match: re.Match, newest: tuple[str, ...]) -> tuple[str, ...]:
         if kind == "ends":
@@ -174,11 +176,12 @@ class References:
 
     def _around(self, scene: Scene) -> list[list[Item]]:
         lists = (*reversed(scene.shown), scene.outfit, (scene.focus,) if scene.focus else ())
-        items = {item.item_id: item for item in self._items(dict.fromkeys(one for ids in lists for one in ids))}
+        items = {item.item_id: item for item in self.items(dict.fromkeys(one for ids in lists for one in ids))}
         return [[items[one] for one in ids if one in items] for ids in lists]
 
-    def _items(self, ids: Iterable[str]) -> list[Item]:
-        return [self.catalog.get(one) for one in ids if one in self.catalog]  # others have left the shop since
+    def items(self, ids: Iterable[str]) -> list[Item]:
+        """The pieces with some ids, less those that have left the shop since."""
+        return [self.catalog.get(one) for one in ids if one in self.catalog]
 
 
 def _is(item: Item, named: Named) -> bool:

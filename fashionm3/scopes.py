@@ -15,15 +15,18 @@ _VERB = r"(?:want|like|need|wear|love|fancy|care for|stand|do|have|think)"
 NEGATORS = re.compile(
     rf"\b(?:(?:don't|do not|dont|doesn't|can't|cannot|won't|wouldn't|never|not) (?:really |actually |even "
     rf")?{_VERB}(?: (?:any|it|a|an|the))?|"
-    r"anything but|everything but|other than|rather than|instead of|not a fan of|not into|allergic to|tired of|sick "
-    r"of|free of|"
+    r"anything but|everything but|other than|rather than|instead of|in place of|not a fan of|not into|allergic to|"
+    r"tired of|sick of|free of|"
     r"(?<!why )not(?! (?:only|just|sure|bad|necessarily))|no(?! (?:matter|problem|worries|thanks|idea|clue))|without|"
     r"except(?: for)?|"
     r"excluding|minus|avoid(?:ing)?|hates?|dislike|skip|never|none of(?: that| the)?|isn't|aren't|nothing(?! but)|"
-    r"neither|nor|less)\b|\bnon-"
+    r"neither|nor|shouldn't|mustn't|less)\b|\bnon-"
 )
-_ENDS = re.compile(r"[.;!?:]|\b(?:but|however|though|although|just|i want|i'd like|i need|i'm looking|show me|give me|"
-                   r"please|because|i'll|so)\b")
+_ENDS = re.compile(
+    r"[.;!?:]|\b(?:but|however|though|although|just|i want|(?:i'd|i would) (?:like|love|prefer|rather)|i need|"
+    r"(?:i'm|i am) looking|(?:can|could|would|do) you|(?:show|give|find|get|bring) me|let me|what about|how about|"
+    r"please|because|i'll|so)\b"
+)
 _LIST = re.compile(r"\s*(?:,\s*(?:or|nor|and)?|or|nor|and|/|,?\s*(?:or|nor|and) (?:any|a|an|anything|in|for|"
                    r"with))\s*(?:in\s+|too\s+)?")
 _SOFTENS = re.compile(
@@ -36,6 +39,15 @@ _SOFTENS = re.compile(
 _SOFTENED = re.compile(r"\b(?:if possible|if you have (?:it|any|one)|would be (?:nice|great|lovely|good|ideal|perfect|"
                        r"best)|or so|or similar|"
                        r"or something|nice to have|is a plus|a plus|preferred)\b|-ish\b")  # fmt: skip
+_LIKING = re.compile(r"(?:i|she|he|we|they)\b(?!'m)|likes\b|loves\b")
+_CLAUSE = (
+    r"(?:(?:i|we|she|he|they|it|you|that|this|which|can|could|show|give|find|do|please|must|only|but|just|has|have|under|over|"
+    r"below|above|not|no|without|in size)\b|(?:i|it|that)')"
+)
+_ITEM = rf"(?!{_CLAUSE})[\w'-]+(?: (?!and\b|or\b)[\w'-]+){{0,2}}"
+_ITEMS = re.compile(rf"(?:,\s*(?!and\b|or\b){_ITEM})+,?\s*(?:and|or) {_ITEM}")
+_STOPS = re.compile(r"[.,;!?]|\bbut\b")
+_SENTENCE_STOPS = re.compile(rf"[.;!?]|\bbut\b|,\s*(?:and |so )?{_CLAUSE}")
 _NOUNS = {
     "price": "price", "budget": "price", "money": "price", "cost": "price", "size": "size", "category": "category",
     "kind": "category", "type": "category", "garment": "category", "stock": "stock", "availability": "stock",
@@ -79,15 +91,22 @@ def _listed(text: str, end: int, gap: str) -> bool:
 
 
 def softened(text: str) -> list[tuple[int, int]]:
-    """Stretches of a text whose wishes are soft."""
+    """Stretches of a text whose wishes are soft: all that she prefers, of the rest to the end of a list."""
     found = []
     for match in _SOFTENS.finditer(text):
-        stop = re.search(r"[.,;!?]|\bbut\b", text[match.end() :])
-        found.append((match.start(), match.end() + stop.start() if stop else len(text)))
+        stop = (_SENTENCE_STOPS if match[0].endswith("prefer") else _STOPS).search(text, match.end())
+        end = stop.start() if stop else len(text)
+        more = _ITEMS.match(text, end)
+        found.append((match.start(), more.end() if more else end))
     for match in _SOFTENED.finditer(text):
         start = max((stop.end() for stop in re.finditer(r"[.,;!?]|\bbut\b", text[: match.start()])), default=0)
         found.append((start, match.end()))
     return found
+
+
+def liked(text: str) -> list[tuple[int, int]]:
+    """The stretches of `softened` that tell what somebody likes in general ("I prefer ...", "she loves ...")."""
+    return [one for one in softened(text) if _LIKING.match(text, one[0])]
 
 
 def lifted(text: str, words: CatalogueWords) -> list[tuple[str, int, int]]:

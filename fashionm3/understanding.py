@@ -21,7 +21,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from fashionm3 import facts
+from fashionm3.bindings import Bindings
 from fashionm3.catalogue_words import CatalogueWords
+from fashionm3.changes import NAMED, same_colour, value_of
 from fashionm3.intents import form
 from fashionm3.limits import Limits
 from fashionm3.profile_words import ProfileWords
@@ -46,12 +48,13 @@ class BuiltInReader:
 
     def __init__(self, catalog: Catalog, vocabulary: LabelVocabulary, occasions: Sequence[str] = ()):
         self.words = CatalogueWords(catalog, occasions)
+        self.bindings = Bindings(self.words)
         self.people = ProfileWords(vocabulary)
         self.references = References(catalog, self.words)
 
     def read(self, text: str, scene: Scene) -> Wish:
         """A message as a wish. Any text has one: what says nothing is `vague`."""
-        wish = decide(Reading(self.words, self.people, self.references, text, scene))
+        wish = decide(Reading(self.words, self.bindings, self.people, self.references, text, scene))
         here = {one: one in self.references.catalog for one in (*wish.items, *wish.liked)}
         if all(here.values()):
             return wish
@@ -108,23 +111,47 @@ def _like_another(read: Reading, items: tuple[str, ...], it: tuple[str, ...], to
 
     What is said of prices becomes a limit in `told`.
     """
+    instead = read.replaced or _refused_for_another(read)
     kept = tuple(one for one in items if one not in read.refused)
     one_by_one = [ref for ref in read.refs if ref.kind not in ("it", "all")]  # "these are too long" is of no one
-    named = tuple(one for ref in one_by_one for one in ref.items if one in kept)
+    named = instead or tuple(one for ref in one_by_one for one in ref.items if one in kept)
     changes = read.changes
     if not {"max_price", "under_price", "min_price"} & read.limits.keys():
         told["limits"] = _priced(read, told["limits"], named)
     else:
         changes -= {"cheaper"}
     changes = changes - {"dearer"} if named else changes - {"cheaper", "dearer"}
-    similar = read.doing == "similar"
+    similar = read.doing == "similar" or bool(instead)
     if named and not read.refused and read.limits.keys() & {"attributes", "size"}:
         similar |= not read.limits.keys() & {"categories", "slots"}  # "have you the second in green?"
     base = named or (kept if read.doing == "similar" else ()) or it
     if not base or not (similar or changes):
         return None
+    changes |= _named_changes(read, base[0])
     act = "INFORM:GET" if one_by_one or similar else "INFORM:REFINE"
     return Wish(act, "alternatives", items=base, changes=changes, words=read.rest(), **told)
+
+
+def _refused_for_another(read: Reading) -> tuple[str, ...]:
+    """The piece of the outfit that she turns down while she asks for another of its kind."""
+    if len(read.refused) != 1 or read.refused[0] not in read.scene.outfit:
+        return ()
+    piece = read.references.items(read.refused)
+    return read.refused if piece and piece[0].category in read.limits.get("categories", ()) else ()
+
+
+def _named_changes(read: Reading, base: str) -> frozenset[str]:
+    """The values wanted that a piece has not, as changes against it."""
+    found = set()
+    for piece in read.references.items([base]):
+        for name, values in read.limits.get("attributes", {}).items():
+            concept = read.words.concepts[name]
+            change = {"sleeve": "sleeves"}.get(concept, concept)
+            if len(values) == 1 and change in NAMED:
+                value = same_colour(values[0]) if change == "color" else values[0].strip().lower()
+                if value_of(piece, change) not in (None, value):
+                    found.add(f"{change}={value}")
+    return frozenset(found)
 
 
 def _priced(read: Reading, limits: Limits, named: tuple[str, ...]) -> Limits:
