@@ -15,6 +15,18 @@ from fcn.types import Item, one_line
 
 COLOUR = ("color", "colour", "basecolour", "shade")
 SIZE = ("size", "sizes")
+# What a person also means who refuses a colour by its plain name; who wants it gets that colour alone.
+SHADES_OF = {
+    "red": ("scarlet", "crimson", "vermilion", "cherry", "ruby", "burgundy", "maroon", "bordeaux", "wine"),
+    "blue": ("navy", "sky blue", "cobalt", "indigo", "royal blue", "midnight blue", "light blue", "dark blue"),
+    "green": ("emerald", "olive", "khaki green", "sage", "mint", "moss", "bottle green", "forest green"),
+    "purple": ("lilac", "lavender", "violet", "mauve", "plum", "aubergine"),
+    "pink": ("rose", "fuchsia", "magenta", "blush", "salmon"),
+    "brown": ("chocolate", "camel", "tan", "chestnut", "coffee", "mocha"),
+    "yellow": ("mustard", "ochre", "lemon"),
+    "grey": ("charcoal", "anthracite", "silver"),
+    "white": ("ivory", "off-white", "cream", "ecru"),
+}
 _FIELDS = {
     "price": ("min_price", "max_price", "under_price"),
     "category": ("categories", "slots", "not_categories"),
@@ -156,9 +168,12 @@ def says(item: Item, name: str, value: str) -> bool:
 
 
 def hints(item: Item, name: str, value: str) -> bool:
-    """Whether a person who refused a value would find it in the item: as `says`, or its title names the colour. A "wine
-    red" dress is burgundy to the catalogue, and red to whoever said "not red"."""
-    return says(item, name, value) or (name.lower() in COLOUR and _named(item, value))
+    """Whether a person who refused a value would find it in the item: as `says`; or the item is of, or its title names,
+    a shade of the refused colour. A burgundy dress is red to whoever said "not red"."""
+    if name.lower() not in COLOUR:
+        return says(item, name, value)
+    shades = (value, *SHADES_OF.get(same_colour(value), ()))
+    return any(says(item, name, shade) or _named(item, shade) for shade in shades)
 
 
 def sizes(item: Item) -> tuple[str, ...]:

@@ -64,6 +64,10 @@ def test_a_refused_colour_is_also_refused_where_only_the_title_names_it():
     assert not Limits(not_attributes={"color": ("red",)}).keeps(wine)
     assert not Limits(attributes={"color": ("red",)}).keeps(wine)  # nor is it what somebody who wants red gets
     assert not Limits(not_attributes={"colour": ("burgundy",)}).keeps(wine)
+    burgundy = item(title="Burgundy dress", color="burgundy")
+    assert not Limits(not_attributes={"color": ("red",)}).keeps(burgundy)
+    assert not Limits(attributes={"color": ("red",)}).keeps(burgundy)
+    assert Limits(not_attributes={"color": ("burgundy",)}).keeps(item(title="Red dress", color="red"))
     assert not Limits(attributes={"color": ("grey",)}).keeps(item(color="red", title="grey"))
 
 
