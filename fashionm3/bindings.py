@@ -19,8 +19,9 @@ from fashionm3.scopes import NEGATORS
 _READ_ELSEWHERE = ("brand", "size", "price", "rating")
 # "The neckline is boat" tells of a piece seen; these ask for one.
 _ASKS = re.compile(
-    r"\s*(?:(?:should|must|shall|has to|have to|had to|needs? to|ought to|can|could|to|would|will)(?:n't)? "
-    r"(?:not |never |rather |really |ideally )?be|be|of|in|as|at|[:=])\s*(?:an? |in )?"
+    r"\s*(?:(?:that |which )?(?:(?:should|must|shall|ha[sd] to|have to|needs? to|ought to|can|could|to|would|will)"
+    r"(?:n't)? "
+    r"(?:not |never |rather |really |ideally )?be|be)|of|in|as|at|[:=])\s*(?:an? |in )?"
 )
 _WHOSE_IS = re.compile(r"\s*(?:is|are)(?: not|n't)?\s+(?:an? |in )?")
 _WHOSE = re.compile(r"\b(?:whose|where(?: the)?|if the|that the) $")

@@ -235,37 +235,37 @@ FILLERS = frozenset(
     """a about above actually add after afternoon again ah all almost alright also although always am an and another any
     anymore anyone anything anytime anyway anywhere apart apparel are area around as aside ask at available aw away
     awesome awful back bad be because been before begin being below beside besides best better between bit boring both
-    bottom bought brand bring bucks budget but buy by came can can't cannot care cart category cause center changed
-    check choice choices choose close closet clothes clothing color colors colour colours come comes compare complete
-    consider cool corner cost costs could couldn't couple create currently d day days dear decide decided definitely
-    did didn't different do does doesn't doing dollars don't done down draw drawing each earlier either else end
-    enough eur euros even event ever every everything exactly exchange extra fairly fancy far fashion feel few fifth
-    find fine finish finished first fits for forget forgot found four fourth free from front full fun further garment
-    garments gbp generate get getting girl give gives glad go goes going gone gonna good got great guess guest guy
-    guys had haha hand hanging happen has hasn't hate have haven't having he hello help helpful her here hey hi
-    hideous him his hm hmm hold hope hopefully horrible how however huh i i'd i'll i'm i've idea ideally ideas
-    illustrate im image imagine in inside instead interested into is isn't it it'd it'll it's item items its just keep
-    kind kindly kinds know lacking large last late later least leave left length less let let's like liked likely
-    likes limit line little ll lol long look looked looking looks lot lots love loved lovely loves ma'am made make
-    makes making man many match matches matching material matter may maybe me mean mention mentioned middle might mind
-    mine minute missing mm mmm moment more most mostly move much must my myself nah near need needed needs never new
-    next nice nicely no none nope nor not nothing now number occasion occasions of off offer oh ok okay on once one
-    ones only ooh open opposite option options or other others otherwise our out outfit over overall own paint pair
-    particular party pattern people perfect perhaps person pick picked picture pictures piece pieces please pls plus
-    plz point possible possibly pounds prefer preferably pretty previous price probably product products proper
-    purchase put question quick quickly quite rack rather re ready real really recommend recommendation
-    recommendations remove render replace replaced reset rest right room row said same save saw say search second
-    section see seem seems seen select selection sell set several she shelf shop shopping should show showed showing
-    shown side similar simply since sir sister's six sixth size sizes sketch so some somebody somehow someone
-    something somewhere soon sorry sort sound sounds spot start still stock stop store stuff style styles such suggest
-    suggested suggestion suggestions suits super sure surprise swap swapped swapping switch table take taking talk
-    tall tell ten than thank thanks that that'd that's the their them then there there's these they they'd they're
-    thing things think third this those though thought three through thx till time times to today together tomorrow
-    tonight too top total totally toward towards true try trying two ty type types ugh ugly uh um under undo until up
-    upon us usd use ve very view visualise visualize wait wall want wanted wants wardrobe was wasn't watch way we
-    we'll wear wearing well went were what what's whatever when where whether which while who who's whole whose why will
-    wish with within without won't wonder wonderful wondering wont work works would wouldn't wow yeah year yep yes yet
-    you you'd you'll you're your yours youve""".split()
+    bottom bought brand bring bucks budget but buy by came can can't cannot care cart category cause center change
+    changed check choice choices choose close closet clothes clothing color colors colour colours come comes compare
+    complete consider cool corner cost costs could couldn't couple create currently d day days dear decide decided
+    definitely did didn't different do does doesn't doing dollars don't done down draw drawing each earlier either
+    else end enough eur euros even event ever every everything exactly exchange extra fairly fancy far fashion
+    favorite favourite feel few fifth find fine finish finished first fits for forget forgot found four fourth free
+    from front full fun further garment garments gbp generate get getting girl give gives glad go goes going gone
+    gonna good got great guess guest guy guys had haha hand hanging happen has hasn't hate have haven't having he
+    hello help helpful her here hey hi hideous him his hm hmm hold hope hopefully horrible how however huh i i'd i'll
+    i'm i've idea ideally ideas illustrate im image imagine in inside instead interested into is isn't it it'd it'll
+    it's item items its just keep kind kindly kinds know lacking large last late later least leave left length less
+    let let's like liked likely likes limit line little ll lol long look looked looking looks lot lots love loved
+    lovely loves ma'am made make makes making man many match matches matching material matter may maybe me mean
+    mention mentioned middle might mind mine minute missing mm mmm moment more most mostly move much must my myself
+    nah near need needed needs never new next nice nicely no none nope nor not nothing now number occasion occasions
+    of off offer oh ok okay on once one ones only ooh open opposite option options or other others otherwise our out
+    outfit over overall own paint pair particular party pattern people perfect perhaps person pick picked picture
+    pictures piece pieces please pls plus plz point possible possibly pounds prefer preferably pretty previous price
+    probably product products proper purchase put question quick quickly quite rack rather re ready real really
+    recommend recommendation recommendations remove render replace replaced reset rest right room row said same save
+    saw say search second section see seem seems seen select selection sell set several she shelf shop shopping should
+    show showed showing shown side similar simply since sir sister's six sixth size sizes sketch so some somebody
+    somehow someone something somewhere soon sorry sort sound sounds spot start still stock stop store stuff style
+    styles such suggest suggested suggestion suggestions suits super sure surprise swap swapped swapping switch table
+    take taking talk tall tell ten than thank thanks that that'd that's the their them then there there's these they
+    they'd they're thing things think third this those though thought three through thx till time times to today
+    together tomorrow tonight too top total totally toward towards true try trying two ty type types ugh ugly uh um
+    under undo until up upon us usd use ve very view visualise visualize wait wall want wanted wants wardrobe was
+    wasn't watch way we we'll wear wearing well went were what what's whatever when where whether which while who
+    who's whole whose why will wish with within without won't wonder wonderful wondering wont work works would
+    wouldn't wow yeah year yep yes yet you you'd you'll you're your yours youve""".split()
 )  # fmt: skip
 # English near the words of clothes that is no misspelling of them.
 NO_TYPO = frozenset(

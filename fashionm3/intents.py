@@ -175,6 +175,7 @@ _RULES: dict[str, re.Pattern] = {
             r"\b(?:show|looking for|look for|find|search|recommend|suggest|interested in|some(?:thing)?|"
             r"any(?:thing)?|similar|same|like (?:the|those|these|that|this)|options?|else|others?)\b|\b(?:do you "
             r"have|have you got|i want|i need|i'd like) (?:an?|\w+s)\b",
+            r"\b(?:should|must|has to|have to|needs? to) (?:not )?be\b|\bmy favou?rite \w+ (?:is|are)\b",
         ),
         "i_mean": (
             r"\bi(?:'m| am)? (?:mean|meant|was (?:talking|asking|referring)|refer|referring|talking|"

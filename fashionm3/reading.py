@@ -33,6 +33,11 @@ _AS_LENGTH = re.compile(
     r"(?![ -](?:sleeve|sleeved|hair))"
 )
 _FINISHED = re.compile(r"\b(?:finish|complete|round off|top off|round out)\b[^.;!?]*$")
+_HAS = re.compile(
+    r"\b(?:i(?:'m| am) (?:already )?wearing|i (?:already )?(?:have|own|bought)|i've (?:already )?got) "
+    r"(?:an? |my |the )?"
+    r"(?:(?!\b(?:what|which|need|want|missing|looking|like|some|find|show)\b)[^.;!?]){0,80}$"
+)
 _SIZED = {"small": "S", "medium": "M", "large": "L"}
 _DEARER = re.compile(r"\b(?:more expensive|pricier|dearer|more exclusive|higher (?:priced?|end))\b")
 _WANTS_LENGTH = re.compile(r"\b(?:a|an|the|some|any|something|anything|nice|pretty|really|very|in|is|be|want|need) $")
@@ -324,7 +329,8 @@ class Reading:
     def _worn(self, one: _Mention) -> bool:
         """Whether a mention is of what she wears it with ("shoes to go with a navy blazer")."""
         worn = re.search(r"\bwith (?:a|an|my|the|some)? ?(?:[\w-]+ ){0,2}$", self.plain[: one.start])
-        return bool(worn and not _FINISHED.search(self.plain[: worn.start()]))
+        worn = worn and not _FINISHED.search(self.plain[: worn.start()])
+        return bool(worn or _HAS.search(self.plain[: one.start]))
 
     def rest(self) -> str:
         """Soft wishes and the words nothing was made of, in their order."""

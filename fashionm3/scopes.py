@@ -34,12 +34,12 @@ _SOFTENS = re.compile(
     r"like|sort of|i'd prefer|i would prefer|i prefer|i tend to like|"
     r"i usually (?:like|wear)|i'm thinking(?: of| about)?|thinking of|such as|leaning towards?|hopefully|probably|"
     r"wouldn't mind|would love(?! to)|say|(?:i|she|he|we|they)(?: really| also)? (?:loves?|likes?|adores?)(?! to\b)|"
-    r"likes|loves)\b"
+    r"likes|loves|my favou?rite \w+ (?:is|are))\b"
 )
 _SOFTENED = re.compile(r"\b(?:if possible|if you have (?:it|any|one)|would be (?:nice|great|lovely|good|ideal|perfect|"
                        r"best)|or so|or similar|"
                        r"or something|nice to have|is a plus|a plus|preferred)\b|-ish\b")  # fmt: skip
-_LIKING = re.compile(r"(?:i|she|he|we|they)\b(?!'m)|likes\b|loves\b")
+_LIKING = re.compile(r"(?:i|she|he|we|they)\b(?!'m)|likes\b|loves\b|my\b")
 _CLAUSE = (
     r"(?:(?:i|we|she|he|they|it|you|that|this|which|can|could|show|give|find|do|please|must|only|but|just|has|have|under|over|"
     r"below|above|not|no|without|in size)\b|(?:i|it|that)')"

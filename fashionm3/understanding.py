@@ -99,7 +99,7 @@ def decide(read: Reading) -> Wish:
         return Wish("REQUEST:GET", tool, items=items or it, words=read.rest(), **told)
     if explicit and items and "attributes" in read.limits and _IS_IT.search(read.plain):  # "is the third one wool?"
         return Wish("ASK:GET", items=items, asked=tuple(read.limits["attributes"]))
-    wishes = bool(read.limits or read.changes or read.lifted)
+    wishes = bool(read.limits or read.changes or read.lifted or read.soft)
     if read.asked and doing != "similar" and (not wishes or facts.asks(read.plain)):
         several = len(explicit) > 1 or bool(_SEVERAL.search(read.plain))
         return Wish("REQUEST:COMPARE" if several else "ASK:GET", items=items or it, asked=read.asked)
