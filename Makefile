@@ -8,8 +8,9 @@ export TOKENIZERS_PARALLELISM = false
 demo: .venv/base.stamp
 	.venv/bin/python demo.py --out runs/demo
 
+# Two processes of one thread each: most tests are too small for more.
 test: .venv/dev.stamp
-	.venv/bin/python -m pytest
+	OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 2 --dist loadfile
 
 lint: .venv/dev.stamp
 	.venv/bin/ruff check .

@@ -54,6 +54,7 @@ setup(
     extras_require={
         "dev": [
             "pytest>=8",
+            "pytest-xdist>=3.6",
             "hypothesis>=6.100",
             "ray[data]>=2.40",
             "ruff>=0.9",
