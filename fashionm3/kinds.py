@@ -37,8 +37,8 @@ def wanted(text: str, kinds: Sequence[Kind], slot_of: Mapping[str, str]) -> tupl
     for i in range(len(kinds) - 1):
         one, other = kinds[i], kinds[i + 1]
         if text[one.end : other.start] in (" ", "-") and not within[i] <= within[i + 1]:
-            last = phrase(text[one.start : one.end])[-1]
-            if singular(last) == last:
+            last, head = phrase(text[one.start : one.end])[-1], phrase(text[other.start : other.end])[0]
+            if singular(last) == last and "dress" in (last, singular(head)):  # a "suit coat" may be sold as either
                 left.remove(i)
                 describing.append(one)
     hard = [kinds[i] for i in left if not kinds[i].soft]

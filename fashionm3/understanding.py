@@ -12,6 +12,8 @@ softened: no search by words keeps them. A refusal is always a limit.
 
 "Cheaper" without a number means cheaper than the piece named, else than all of the newest list. Other comparisons
 ("longer") are `Wish.changes` against the piece named, else the one last spoken of, else the first of the newest list.
+Where a piece like one is sought, values it has not ("in navy") are changes, too, beside being limits. The piece she
+wants another for ("instead of it", "swap it for", one of her outfit that she turns down) is what they are against.
 """
 
 from __future__ import annotations
