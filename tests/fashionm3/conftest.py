@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import requests
 import timm
+import torch
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +48,7 @@ def trained(tmp_path_factory, repo_root) -> Trained:
     script = repo_root / "datasets" / "sample" / "prepare.py"
     subprocess.run([sys.executable, script, "--out", data, *sizes], check=True, capture_output=True)
 
+    torch.manual_seed(0)  # whichever tests came before
     network = timm.create_model("resnet10t", num_classes=0, stem_width=8, channels=(8, 8, 8, 16))
     config = {"input_size": (3, 32, 32), "mean": (0.5,) * 3, "std": (0.5,) * 3}
     config |= {"interpolation": "bilinear", "crop_pct": 1.0, "crop_mode": "center"}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import timm
+import torch
 
 TINY = {"hidden": 16, "filters": 8, "pair_dim": 8, "gcn_hidden": 16}
 
@@ -25,6 +26,7 @@ def tiny_image_encoder(tmp_path_factory) -> Path:
     """A folder with an untrained picture network of a few thousand weights."""
     from fcn.encoders import ImageEncoder
 
+    torch.manual_seed(0)  # whichever tests came before
     model = timm.create_model("resnet10t", num_classes=0, stem_width=8, channels=(8, 8, 8, 16))
     config = {"input_size": (3, 32, 32), "mean": (0.5,) * 3, "std": (0.5,) * 3}
     config |= {"interpolation": "bilinear", "crop_pct": 1.0, "crop_mode": "center"}
