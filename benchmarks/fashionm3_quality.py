@@ -117,6 +117,21 @@ def model_alone(vlm, folder: DataFolder) -> System:
     return answer
 
 
+def untrained(vlm):
+    """The model before it was trained: the checkpoint its adapters are for, or the built-in one with fresh weights."""
+    from transformers import JanusForConditionalGeneration, set_seed
+
+    from fashionm3.vlm import BUILT_IN, FashionVLM
+    from fashionm3.vlm_base import load_base
+
+    if vlm.base != BUILT_IN:
+        return FashionVLM(*load_base(vlm.base), vlm.chat.max_tokens)
+    set_seed(0)
+    model = JanusForConditionalGeneration(vlm.model.config)
+    model.generation_config = vlm.model.generation_config
+    return FashionVLM(vlm.processor, model, vlm.chat.max_tokens)
+
+
 def broken_by(dialogue: Dialogue, tools: Tools, said: Sequence[Response]) -> tuple[int, int]:
     """Pieces shown that break what was said so far, and all shown; by what the talk was made from, not by what the
     assistant understood."""
@@ -191,7 +206,7 @@ def main() -> int:
         from fashionm3.vlm import FashionVLM
 
         vlm = FashionVLM.from_pretrained(options.vlm)
-        systems["model, untrained"] = model_alone(vlm.untrained(), folder)
+        systems["model, untrained"] = model_alone(untrained(vlm), folder)
         systems["model alone"] = model_alone(vlm, folder)
         systems["dresswell"] = with_tools(tools, vlm)
     else:
