@@ -104,13 +104,12 @@ def model_alone(vlm, folder: DataFolder) -> System:
 
     def answer(dialogue: Dialogue) -> list[Response]:
         pictures = [folder.path / piece.path for piece in dialogue.partial_outfit if piece.path][:4]
-        said, turns = [], []
-        for turn in dialogue.turns:
+        said: list[Response] = []
+        for place, turn in enumerate(dialogue.turns):
             if turn.speaker == "human":
-                text = vlm.describe(pictures, [*turns, turn.text])
+                text = vlm.describe(pictures, list(dialogue.turns[: place + 1]))
                 named = [item_id for name, item_id in by_title.items() if name in text.lower()]
                 said.append(Response(text, named[:1]))
-            turns.append(turn.text)
         said[-1].drawing = vlm.draw(said[-1].text)
         return said
 
