@@ -89,7 +89,7 @@ def test_the_page_and_the_mcp_server_keep_the_store_they_are_given(page):
 
 def test_a_fault_of_ours_is_told_without_its_details(page, monkeypatch):
     def fail(*_, **__):
-        raise RuntimeError("secret /work/path")
+        raise RuntimeError("secret of the server")
         yield
 
     visit = page.begin("", BROWSER)[0]
