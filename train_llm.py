@@ -13,11 +13,11 @@ OUT/evaluation.json (test split, full ranking, opponents beside it) and OUT/hist
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import sys
 
 from fcn import DataFolder
 from fcn.errors import DresswellError
+from fcn.options import add_options, options_of
 from fcn.training import only_first_speaks
 from seqllm.train import Options, train
 
@@ -29,15 +29,9 @@ def main() -> int:
     parser.add_argument("--fcn", help="trained FCN: missing profile groups are inferred from what people chose")
     parser.add_argument("--skip-bad", action="store_true", help="drop rows with faults instead of stopping")
     parser.add_argument("--restart", action="store_true", help="do not resume an unfinished run")
-    for field in dataclasses.fields(Options):
-        flag = f"--{field.name.replace('_', '-')}"
-        if field.type == "bool":
-            parser.add_argument(flag, action="store_true")
-        else:
-            kind = {"int": int, "str": str}.get(str(field.type).partition(" ")[0], float)
-            parser.add_argument(flag, type=kind, default=field.default, help=f"default: {field.default}")
+    add_options(parser, Options)
     arguments = vars(parser.parse_args())
-    options = Options(**{field.name: arguments[field.name] for field in dataclasses.fields(Options)})
+    options = options_of(arguments, Options)
     only_first_speaks()
     try:
         folder = DataFolder.open(arguments["data"], skip_bad=arguments["skip_bad"], images="none")

@@ -12,12 +12,12 @@ OUT/history.json. Dialogues are the folder's dialogues.jsonl (datasets/fashionre
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import sys
 
 from fashionm3.vlm_training import Options, train
 from fcn import DataFolder
 from fcn.errors import DresswellError
+from fcn.options import add_options, options_of
 from fcn.training import only_first_speaks
 
 
@@ -27,12 +27,9 @@ def main() -> int:
     parser.add_argument("--out", required=True, help="folder for the trained model")
     parser.add_argument("--skip-bad", action="store_true", help="drop rows with faults instead of stopping")
     parser.add_argument("--restart", action="store_true", help="do not resume an unfinished run")
-    for field in dataclasses.fields(Options):
-        kind = {"int": int, "str": str}.get(str(field.type).partition(" ")[0], float)
-        flag = f"--{field.name.replace('_', '-')}"
-        parser.add_argument(flag, type=kind, default=field.default, help=f"default: {field.default}")
+    add_options(parser, Options)
     arguments = vars(parser.parse_args())
-    options = Options(**{field.name: arguments[field.name] for field in dataclasses.fields(Options)})
+    options = options_of(arguments, Options)
     only_first_speaks()
     try:
         folder = DataFolder.open(arguments["data"], skip_bad=arguments["skip_bad"])

@@ -142,7 +142,7 @@ class Assistant:
     def _answer(
         self, session: Session, state: State, wish: Wish, picture: bytes | None, landmarks: Mapping | None
     ) -> tuple[Answer, State]:
-        held = state.limits.model_copy(update={"not_items": tuple(state.refused)})
+        held = state.held
         handlers: dict[str | None, Callable] = {
             "recommend": self._recommend, "search": self._recommend, "alternatives": self._alternatives,
             "complete_outfit": self._complete, "score_outfit": self._score, "generate_image": self._draw,
@@ -164,7 +164,7 @@ class Assistant:
             return self._complete(session, state, replace(wish, items=()), held)
         if steps.sought(state) == steps.sought(session.state):  # nothing new was said: more of the same
             seen = {one for shown in state.shown for one in shown}
-            held = held.model_copy(update={"not_items": (*held.not_items, *sorted(seen))})
+            held = held.leaving(sorted(seen))
         text = self._query(state)
         found = self.tools.recommend(text, state.liked, state.profile, state.occasion, self.k, held)
         said = answers.shown(found, steps.worth_saying(state), len(session.turns))
@@ -180,8 +180,7 @@ class Assistant:
         if base is None:
             return self._recommend(session, state, wish, held)
         if not wish.changes:  # another one like it: not one she has seen
-            seen = state.shown[-1] if state.shown else ()
-            held = held.model_copy(update={"not_items": (*held.not_items, *seen)})
+            held = held.leaving(state.shown[-1] if state.shown else ())
         found = self.tools.alternatives(
             base, wish.changes, state.words, state.profile, state.occasion, self.k, held
         )
@@ -237,8 +236,8 @@ class Assistant:
     def _try_on(
         self, state: State, wish: Wish, picture: bytes | None, landmarks: Mapping | None
     ) -> tuple[Answer, State]:
-        named = [*wish.items, *([state.focus] if state.focus else []), *reversed(state.outfit)]
-        wearable = [one for one in named if self._card(one).slot in WEARABLE]
+        spoken = [*wish.items, *([state.focus] if state.focus else []), *reversed(state.outfit)]
+        wearable = [one for one in spoken if self._card(one).slot in WEARABLE]
         if not wearable:
             text = "Which piece would you like to try on? Tops, jackets, dresses, skirts and trousers can be."
             return Answer(text=text, act="ASK:GET"), state.changed(asking="try_on")
@@ -303,8 +302,8 @@ class Assistant:
 
     def _query(self, state: State) -> str:
         """The words of the search: her own, and values she wants, which rank where titles say more than fields."""
-        named = [value for some in state.limits.attributes.values() for value in some]
-        return steps.no_word_twice(" ".join([state.words, *map(str.lower, named)]))
+        wanted = [value for some in state.limits.attributes.values() for value in some]
+        return steps.no_word_twice(" ".join([state.words, *map(str.lower, wanted)]))
 
     def _worn_with(self, outfit: Sequence[str], new: Sequence[str]) -> tuple[str, ...]:
         """The board with new pieces on it; what was worn in their place is taken off."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from fashionm3.results import Answer, Card
+from fashionm3.tryon import SLOTS as WEARABLE
 from fcn.report import esc
 from fcn.types import one_line
 
@@ -111,7 +112,7 @@ def card_html(
     stock = "" if card.in_stock else ' <span class="gone">not in stock</span>'
     like = "true" if card.item_id in liked else "false"
     place = "" if number is None else f'<span class="number" aria-label="number {number}">{number}</span>'
-    wear = button("wear", item, "Try on", f"Try on {card.title}") if card.slot in WORN else ""
+    wear = button("wear", item, "Try on", f"Try on {card.title}") if card.slot in WEARABLE else ""
     return (
         f'<li class="card{tone}" data-item="{item}"><div class="frame">{picture_html(card)}{place}'
         f'<button type="button" class="round-button like" data-do="like" data-item="{item}" aria-pressed="{like}" '
@@ -146,7 +147,6 @@ def paragraphs(text: str) -> str:
     return "".join(f"<p>{esc(line)}</p>" for line in lines if line)
 
 
-WORN = ("upper", "outerwear", "onepiece", "bottom")
 _ICON = '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="{}"/></svg>'
 HEART = _ICON.format("M12 20 4.6 13a4.9 4.9 0 0 1 0-7 4.9 4.9 0 0 1 7 0l.4.4.4-.4a4.9 4.9 0 0 1 7 0 4.9 4.9 0 0 1 0 7z")
 CROSS = _ICON.format("M6 6l12 12M18 6 6 18")

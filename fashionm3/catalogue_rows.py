@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from fashionm3.changes import same_colour
-from fashionm3.limits import COLOUR, Limits, attribute, sizes
+from fashionm3.changes import COLOUR, same_colour
+from fashionm3.limits import Limits, attribute, sizes
 from fashionm3.wording import one_of
 from fcn.types import SLOTS, Item, one_line
 from seqllm.recommender import Recommender
@@ -28,6 +28,7 @@ class CatalogueRows:
         self._masks: OrderedDict[str, np.ndarray] = OrderedDict()
         self._lock = threading.Lock()  # talks ask from threads of their own
         self._values: dict[str, dict[str, str]] = {}
+        self._slots: dict[str, set[str]] = {}  # category in lower case -> where its items are worn
 
     def kept(self, limits: Limits) -> np.ndarray:
         """bool (N,), fresh: the rows that keep the limits and were not removed from the recommender."""
@@ -75,12 +76,12 @@ class CatalogueRows:
     def slots(self) -> set[str]:
         """The slots the catalogue has."""
         self._now()
-        return {SLOTS[code] for code in np.unique(self._catalog.slots).tolist()}
+        return set().union(*self._slots.values())
 
     def slots_of(self, categories: Sequence[str]) -> list[str]:
         """The slots that items of some categories are worn in, in canonical order."""
-        wanted = {name.lower() for name in categories}
-        found = {item.slot for item in self._now() if item.category.lower() in wanted}
+        self._now()
+        found = set().union(*(self._slots.get(name.lower(), ()) for name in categories))
         return [slot for slot in SLOTS if slot in found]
 
     def altered(self, item: Item, words: str) -> str:
@@ -99,14 +100,18 @@ class CatalogueRows:
         """The catalogue's items; what is remembered of an earlier catalogue is dropped."""
         catalog = self.recommender.catalog
         if catalog is not self._catalog:
-            self._catalog, self._items = catalog, [catalog[row] for row in range(len(catalog))]
-            self._masks.clear()
-            self._values = {}
-            for item in self._items:
+            items = [catalog[row] for row in range(len(catalog))]
+            values: dict[str, dict[str, str]] = {}
+            slots: dict[str, set[str]] = {}
+            for item in items:
+                slots.setdefault(item.category.lower(), set()).add(item.slot)
                 for name in item.attributes:
                     value = attribute(item, name)
                     if value and " " not in value:
-                        self._values.setdefault(name.lower(), {})[value] = value
+                        values.setdefault(name.lower(), {})[value] = value
+            self._items, self._values, self._slots = items, values, slots
+            self._masks.clear()
+            self._catalog = catalog
         return self._items
 
 

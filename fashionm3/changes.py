@@ -27,8 +27,9 @@ _SCALES: dict[str, tuple[tuple[str, ...], str, str]] = {
     "sleeves": (("sleeveless", "short cap", "half elbow", "three-quarter 3/4", "long full"),
                 "longer sleeves", "shorter sleeves"),
 }  # fmt: skip
+COLOUR = ("color", "colour", "basecolour", "shade")  # what catalogues call it
 _NAMES = {
-    "color": ("color", "colour", "basecolour", "shade"),
+    "color": COLOUR,
     "pattern": ("pattern",),
     "length": ("length",),
     "fit": ("fit",),

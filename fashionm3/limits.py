@@ -10,10 +10,9 @@ from collections.abc import Iterable, Mapping
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from fashionm3.changes import same_colour, value_of
+from fashionm3.changes import COLOUR, same_colour, value_of
 from fcn.types import Item, one_line
 
-COLOUR = ("color", "colour", "basecolour", "shade")
 SIZE = ("size", "sizes")
 # What a person also means who refuses a colour by its plain name; who wants it gets that colour alone.
 SHADES_OF = {
@@ -107,6 +106,10 @@ class Limits(BaseModel):
         kept["attributes"] = {name: some for name, some in wanted.items() if some}
         kept["not_attributes"] = {name: some for name, some in refused.items() if some}
         return Limits(**kept)
+
+    def leaving(self, items: Iterable[str]) -> Limits:
+        """These limits, and none of some pieces (ids)."""
+        return self.model_copy(update={"not_items": tuple(dict.fromkeys([*self.not_items, *items]))})
 
     def _kinds(self) -> set[str]:
         return {name.lower() for name in (*self.categories, *self.slots)}

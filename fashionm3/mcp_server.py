@@ -24,7 +24,7 @@ from fashionm3.assistant import Assistant
 from fashionm3.gate import LOOPBACK
 from fashionm3.limits import Limits
 from fashionm3.plain import plain
-from fashionm3.rate import RateLimit
+from fashionm3.rate import TALK_BURST, TALK_RATE, RateLimit
 from fashionm3.results import Answer, Card, Found, OutfitScore, Result
 from fashionm3.session import MESSAGE
 from fashionm3.sessions import Sessions
@@ -34,7 +34,6 @@ from fcn.errors import DresswellError
 
 BODY = MAX_BYTES * 4 // 3 + 2**20  # a picture as base64, and what else a request holds
 CARD_SIDE = 320  # of an item's picture, in pixels
-RATE, BURST = 0.5, 10  # messages of one talk a second, and at once
 INSTRUCTIONS = (
     "Fashion assistant over one real catalogue. `talk` holds a whole conversation: give its session_id with each next "
     "message. The other tools are its parts, without memory. Titles and reasons are data of the catalogue."
@@ -94,7 +93,7 @@ class ToolsOverMCP:
     def __init__(self, assistant: Assistant, visits: Sessions | None = None):
         self.assistant, self.tools = assistant, assistant.tools
         self.visits = Sessions(assistant.start) if visits is None else visits
-        self.limit = RateLimit(RATE, BURST)
+        self.limit = RateLimit(TALK_RATE, TALK_BURST)
 
     def talk(
         self, text: Text, session_id: str | None = None, picture: Person = None, landmarks: Points = None,

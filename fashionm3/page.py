@@ -17,14 +17,13 @@ from fashionm3.cards import PICTURES, Round, live_html, problem_html, status_htm
 from fashionm3.landmarks import Landmarks
 from fashionm3.panel import panel_html
 from fashionm3.plain import FAILED, plain
-from fashionm3.rate import RateLimit
+from fashionm3.rate import TALK_BURST, TALK_RATE, RateLimit
 from fashionm3.results import Answer, Card
 from fashionm3.session import MESSAGE, Session
 from fashionm3.sessions import Sessions, Visit
 from fashionm3.uploads import small_jpeg
 from fcn.errors import DataError, DresswellError, Problem
 
-RATE, BURST = 0.5, 10  # messages of one talk a second, and at once
 OPENING, OPENED = 1.0, 100  # talks of one client a second, and at once
 PIECE_SECONDS = 0.08  # between two updates of an answer that is being written
 BUTTONS = {"alternatives": "Show me something like it", "goes": "What goes with it?", "wear": "Try it on me"}
@@ -38,7 +37,7 @@ class Page:
     def __init__(self, assistant: Assistant, visits: Sessions | None = None):
         self.assistant = assistant
         self.visits = Sessions(assistant.start) if visits is None else visits
-        self.limit = RateLimit(RATE, BURST)
+        self.limit = RateLimit(TALK_RATE, TALK_BURST)
         self.opening = RateLimit(OPENING, OPENED)
 
     # -- what the page's events call: each gives (visit id, talk, live, panel) -------------------------------------
@@ -48,10 +47,7 @@ class Page:
         try:
             visit = self.visits.get(visit_id)
         except DataError:
-            try:
-                visit = self.open(_client(request))
-            except DataError as error:
-                return "", talk_html([]), problem_html(plain(error)), ""
+            return self._anew("", request)
         return self._shown(visit)
 
     def order(self, visit_id: str, event: gr.EventData, request: gr.Request) -> Iterator[tuple]:
@@ -60,7 +56,7 @@ class Page:
         try:
             visit = self.visits.get(visit_id)
         except DataError as error:
-            yield self._anew(error, request)
+            yield self._anew(problem_html(plain(error)), request)
             return
         try:
             yield from self._done(visit, order, request)
@@ -223,12 +219,13 @@ class Page:
             raise DataError(Problem(None, None, None, None, "this piece is no longer here", "choose another one"))
         return item
 
-    def _anew(self, error: DataError, request: gr.Request) -> tuple:
+    def _anew(self, live: str, request: gr.Request) -> tuple:
+        """A new talk, or why there can be none."""
         try:
             visit = self.open(_client(request))
         except DataError as full:
             return "", talk_html([]), problem_html(plain(full)), ""
-        return self._shown(visit, problem_html(plain(error)))
+        return self._shown(visit, live)
 
     def _shown(self, visit: Visit, live: str = "") -> tuple:
         state = visit.session.state
@@ -258,8 +255,6 @@ class Page:
             asked = rounds.pop().said if rounds and rounds[-1].answer is None else ""
             rounds.append(Round(asked, answer))
         return rounds
-
-
 
 
 def _without_pictures(one: Round) -> Round:

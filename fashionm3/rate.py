@@ -7,6 +7,8 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
+TALK_RATE, TALK_BURST = 0.5, 10  # messages of one talk a second, and at once
+
 
 class RateLimit:
     """A token bucket a key: `burst` requests at once, `rate` a second in the long run.

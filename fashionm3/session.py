@@ -56,10 +56,14 @@ class State(BaseModel):
         new["words"] = new["words"][:MESSAGE]
         return State(**new)
 
+    @property
+    def held(self) -> Limits:
+        """The limits, and none of what was refused."""
+        return self.limits.model_copy(update={"not_items": tuple(self.refused)})
+
     def scene(self, picture: bool = False) -> Scene:
         """What the next message is understood against."""
-        limits = self.limits.model_copy(update={"not_items": tuple(self.refused)})
-        return Scene(self.shown, self.focus, self.outfit, limits, picture)
+        return Scene(self.shown, self.focus, self.outfit, self.held, picture)
 
 
 class Said(BaseModel):

@@ -292,7 +292,6 @@ class Tools:
         return Found(items=[Card.of_hit(hit) for hit in hits], notes=list(notes))
 
 
-
 def _because(hit: Hit, base: Item, done: Collection[str]) -> Hit:
     """The hit with the reason that it differs as was wished."""
     if not done:

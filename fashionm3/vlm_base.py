@@ -25,9 +25,8 @@ from transformers import (
 )
 from transformers.models.janus.image_processing_janus import JanusImageProcessor
 
-from fcn.errors import ArtifactError
 from fcn.training import set_seed
-from seqllm.base import END, build_tokenizer
+from seqllm.base import END, build_tokenizer, not_loaded
 
 GRID = 8  # a picture is GRID x GRID tokens, read or drawn
 READ_SIDE, DRAWN_SIDE = 96, 64  # pixels
@@ -63,11 +62,7 @@ def load_base(name_or_path: str | Path) -> tuple[JanusProcessor, JanusForConditi
         processor = JanusProcessor.from_pretrained(str(name_or_path))
         model = JanusForConditionalGeneration.from_pretrained(str(name_or_path), dtype="auto")
     except Exception as error:  # a damaged file is said by whichever library reads it, in an exception of its own
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ArtifactError(
-            f"{name_or_path}: cannot be loaded as a Janus model ({first}); "
-            "give a local folder or a hub id that is cached or can be reached, or leave --base out for the built-in one"
-        ) from error
+        raise not_loaded(name_or_path, "Janus model", error) from error
     return processor, model.requires_grad_(False).eval()
 
 

@@ -55,13 +55,18 @@ def load_base(name_or_path: str | Path, quantize: bool = False) -> tuple[PreTrai
         tokenizer = AutoTokenizer.from_pretrained(str(name_or_path))
         model = AutoModelForCausalLM.from_pretrained(str(name_or_path), **options)
     except Exception as error:  # a damaged file is said by whichever library reads it, in an exception of its own
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ArtifactError(
-            f"{name_or_path}: cannot be loaded as a causal language model ({first}); "
-            "give a local folder or a hub id that is cached or can be reached, or leave --base out for the built-in one"
-        ) from error
+        raise not_loaded(name_or_path, "causal language model", error) from error
     model.requires_grad_(False)
     return tokenizer, model
+
+
+def not_loaded(name_or_path: str | Path, kind: str, error: Exception) -> ArtifactError:
+    """What to say of a base that does not load."""
+    first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return ArtifactError(
+        f"{name_or_path}: cannot be loaded as a {kind} ({first}); "
+        "give a local folder or a hub id that is cached or can be reached, or leave --base out for the built-in one"
+    )
 
 
 def build_tokenizer(texts: Sequence[str], vocab_size: int = 4096) -> PreTrainedTokenizerFast:

@@ -1,6 +1,7 @@
 """Fixtures for all tests. Thread and offline settings are made here, before anything imports torch."""
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -160,3 +161,25 @@ def small_demo(tmp_path_factory, small_demo_command) -> Path:
     done = subprocess.run([*small_demo_command, "--out", str(out)], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return out
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    """A real Chromium without a window, which notes what it logs and asks for; skipped where there is none."""
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not (chromium and driver):
+        pytest.skip("no chromium with chromedriver on this machine")
+    from selenium import webdriver
+    from selenium.webdriver.chrome.options import Options
+    from selenium.webdriver.chrome.service import Service
+
+    options = Options()
+    options.binary_location = chromium
+    quiet = ("disable-background-networking", "disable-component-update", "disable-sync", "disable-quic")
+    for flag in ("headless=new", "no-sandbox", "disable-gpu", "no-first-run", *quiet):
+        options.add_argument(f"--{flag}")
+    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('chromium')}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    made = webdriver.Chrome(options=options, service=Service(driver))
+    yield made
+    made.quit()

@@ -146,27 +146,6 @@ def test_text_of_the_catalogue_never_becomes_markup(small_demo, metrics, tmp_pat
     assert "<script" not in page and "onerror=alert(1)>" not in page
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not (chromium and driver):
-        pytest.skip("no chromium with chromedriver on this machine")
-    from selenium import webdriver
-    from selenium.webdriver.chrome.options import Options
-    from selenium.webdriver.chrome.service import Service
-
-    options = Options()
-    options.binary_location = chromium
-    quiet = ("disable-background-networking", "disable-component-update", "disable-sync", "disable-quic")
-    for flag in ("headless=new", "no-sandbox", "disable-gpu", "no-first-run", *quiet):
-        options.add_argument(f"--{flag}")
-    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('chromium')}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    made = webdriver.Chrome(options=options, service=Service(driver))
-    yield made
-    made.quit()
-
-
 @pytest.mark.parametrize("width", [390, 1280])
 def test_page_in_a_real_browser(browser, small_demo, width):
     size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}

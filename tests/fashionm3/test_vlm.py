@@ -7,6 +7,7 @@ import torch
 from PIL import Image
 from transformers import JanusVQVAE
 
+from fashionm3 import vlm_training
 from fashionm3.dialogues import Turn
 from fashionm3.fashionrec import outfit_grid
 from fashionm3.vlm import FashionVLM
@@ -283,34 +284,30 @@ def test_a_damaged_artifact_is_refused(vlm_run, tmp_path):
         FashionVLM.from_pretrained(saved)
 
 
-def test_an_unfinished_run_goes_on(folder, tmp_path, monkeypatch):
-    from fashionm3 import vlm_training
+def stop(*_args, **_kwargs):
+    raise KeyboardInterrupt
 
-    def stop(*_args, **_kwargs):
-        raise KeyboardInterrupt
 
+@pytest.fixture
+def stopped(folder, tmp_path, monkeypatch):
+    """The folder of a run that was stopped behind the picture tokenizer."""
     with monkeypatch.context() as patch:
         patch.setattr(vlm_training, "validation_losses", stop)
         with pytest.raises(KeyboardInterrupt):
             train(folder, tmp_path / "vlm", QUICK)
+    return tmp_path / "vlm"
+
+
+def test_an_unfinished_run_goes_on(folder, stopped, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(vlm_training, "train_vq", stop)  # the picture tokenizer is not trained again
-        train(folder, tmp_path / "vlm", QUICK)
-    assert not (tmp_path / "vlm" / "cache").exists()
+        train(folder, stopped, QUICK)
+    assert not (stopped / "cache").exists()
 
 
-def test_an_unfinished_run_with_other_options_is_refused(folder, tmp_path, monkeypatch):
-    from fashionm3 import vlm_training
-
-    def stop(*_args, **_kwargs):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(vlm_training, "validation_losses", stop)
-        with pytest.raises(KeyboardInterrupt):
-            train(folder, tmp_path / "vlm", QUICK)
+def test_an_unfinished_run_with_other_options_is_refused(folder, stopped):
     with pytest.raises(ArtifactError, match="--restart"):
-        train(folder, tmp_path / "vlm", dataclasses.replace(QUICK, examples=16))
+        train(folder, stopped, dataclasses.replace(QUICK, examples=16))
 
 
 def test_adapters_of_a_checkpoint(vlm_run, folder, tmp_path):
