@@ -132,4 +132,4 @@ def _an(words: str) -> str:
 
 def sentences(notes: Sequence[str]) -> str:
     """Notes as sentences."""
-    return " ".join(f"{note[:1].upper()}{note[1:]}." for note in notes)
+    return " ".join(f"{note[:1].upper()}{note[1:].removesuffix('.')}." for note in notes)

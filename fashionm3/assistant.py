@@ -85,7 +85,7 @@ class Assistant:
         if wish.undo:
             undone = session.undo()
             wish = replace(self._read(text, steps.scene_of_focus(session.state)), undo=True)
-            answer, state = self._back(session, wish, undone), None
+            answer, state, said = self._back(session, wish, undone), None, []
         else:
             waiting = session.state.asking
             if waiting and wish.act == "INFORM:DISAMBIGUATE" and wish.items:  # which piece was meant
@@ -95,12 +95,10 @@ class Assistant:
             state = state.changed(limits=state.limits.without(*vain))
             answer, state = self._answer(session, state, wish, picture, landmarks)
             said = [f"this catalogue tells no {name}s, so I cannot go by that" for name in vain]
-            said += [wish.note] if wish.note else []
-            if said:
-                text = f"{answer.text} {answers.sentences(said)}".strip()
-                answer = answer.model_copy(update={"notes": [*answer.notes, *said], "text": text})
-        if wish.note:
-            answer = answer.model_copy(update={"notes": [*answer.notes, wish.note]})
+        said += [wish.note] if wish.note else []
+        if said:
+            text = f"{answer.text} {answers.sentences(said)}".strip()
+            answer = answer.model_copy(update={"notes": [*answer.notes, *said], "text": text})
         if state is not None:
             session.step(state)
         yield self._finished(session, answer, began)

@@ -1,6 +1,8 @@
 """The talk the assistant must be able to hold, with the built-in reader, over the Python API."""
 
+import dataclasses
 import io
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
@@ -169,3 +171,14 @@ def test_asked_which_piece_the_answer_is_done_with(assistant):
     dress = assistant.reply(session, "a dress").items[1]
     again = assistant.reply(session, "try on the second")
     assert again.worn is not None and again.worn.item_id == dress.item_id
+
+
+def test_how_a_message_was_read_is_told_once(assistant):
+    def told(text, scene):
+        return dataclasses.replace(assistant.reader.read(text, scene), note="Read by rules.")
+
+    noting = Assistant(assistant.tools, SimpleNamespace(read=told))
+    session = noting.start()
+    for text in ("a dress", "undo that"):
+        answer = noting.reply(session, text)
+        assert answer.notes.count("Read by rules.") == 1 and answer.text.endswith(" Read by rules.")
