@@ -5,9 +5,9 @@
     python -m fashionm3 talk --recommender runs/demo/seqllm --data runs/demo/data [--save talk.json]
 
 app and mcp --http listen on the loopback alone unless --host says otherwise; then name the hosts they are called by
-with --allow-host. --endpoint: an OpenAI-compatible address whose model reads the messages in place of the built-in
-rules; its key is taken from OPENAI_API_KEY. In a terminal talk, "/picture FILE" adds a picture of you. Errors: one line
-to stderr, exit code 2.
+with --allow-host. Who says which tool is to answer: the built-in rules; with --vlm-reads the --vlm model; with
+--endpoint the model of an OpenAI-compatible address, whose key is taken from OPENAI_API_KEY. In a terminal talk,
+"/picture FILE" adds a picture of you. Errors: one line to stderr, exit code 2.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("--data", type=Path, help="data set folder with the catalogue's pictures")
         command.add_argument("--vlm", type=Path, help="folder written by train_vlm.py; without it nothing is drawn")
         command.add_argument("--pose-model", help="ViTPose id or folder that finds the body in a picture")
-        command.add_argument("--endpoint", metavar="URL", help="OpenAI-compatible address that reads the messages")
+        readers = command.add_mutually_exclusive_group()
+        readers.add_argument("--vlm-reads", action="store_true", help="the --vlm model says which tool is to answer")
+        readers.add_argument("--endpoint", metavar="URL", help="OpenAI-compatible address that reads the messages")
         command.add_argument("--endpoint-model", metavar="NAME", help="the model to ask there")
         if name == "talk":
             command.add_argument("--save", type=Path, metavar="FILE", help="go on with a talk, and keep it there")
@@ -85,6 +87,8 @@ def load(given: argparse.Namespace):
 
     if given.endpoint is not None and given.endpoint_model is None:
         raise DataError(Problem(None, None, "--endpoint-model", None, "missing", "name the endpoint's model"))
+    if given.vlm_reads and given.vlm is None:
+        raise DataError(Problem(None, None, "--vlm", None, "missing", "name the model that --vlm-reads is about"))
     artist = None
     recommender = Recommender.from_pretrained(given.recommender)
     if given.vlm is not None:
@@ -92,6 +96,10 @@ def load(given: argparse.Namespace):
 
         artist = FashionVLM.from_pretrained(given.vlm)
     assistant = Assistant(Tools(recommender, given.data, artist, given.pose_model))
+    if given.vlm_reads:
+        from fashionm3.model_reader import ModelReader
+
+        assistant.reader = ModelReader(artist, assistant.reader)
     if given.endpoint is not None:
         from fashionm3.endpoint_reader import EndpointReader
         from fashionm3.rewriting import ChatEndpoint

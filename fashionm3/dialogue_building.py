@@ -108,7 +108,8 @@ class DialogueBuilder:
                 words = {"kept": wording.joined(map(wording.title, shown)), "them": them,
                          "category": target.category}  # fmt: skip
                 answer = {"title": wording.title(target), "reason": wording.shared_words(target, shown), "them": them}
-                turns = self._pair(rng, "basic", words, answer, target, {"category": target.category}, shown)
+                slots = {"category": target.category}
+                turns = self._pair(rng, "basic", words, answer, target, slots, shown, "complete_outfit")
                 key = f"{outfit_id}/basic/{removed}-{'.'.join(map(str, kept))}"
                 yield Dialogue(key, "basic", split, turns, self._pieces(shown), self._pieces([target]))
 
@@ -165,7 +166,7 @@ class DialogueBuilder:
                 slots = {"category": old.category, "like": old.item_id, "changes": sorted(said)}
                 shown = [self.item(row) for row in rows if row == rows[removed] or row in kept]
                 answer = words | {"title": wording.title(target)}
-                turns = self._pair(rng, "alternative", words, answer, target, slots, [old])
+                turns = self._pair(rng, "alternative", words, answer, target, slots, [old], "alternatives")
                 yield Dialogue(
                     f"{outfit_id}/alternative/{removed}", "alternative", split, turns, self._pieces(shown),
                     self._pieces([target]), changeable_items=self._pieces([target, old]),
@@ -325,18 +326,20 @@ class DialogueBuilder:
         slots |= {"query": query} if query else {}
         slots |= {"occasion": occasion} if occasion else {}
         answer = {"title": wording.title(target), "reason": reason}
-        turns = self._pair(rng, "personalized", words, answer, target, slots, shown)
+        tool = "complete_outfit" if shown else "recommend"
+        turns = self._pair(rng, "personalized", words, answer, target, slots, shown, tool)
         return Dialogue(
             f"{user}/personalized/{target.item_id}", "personalized", split, turns, self._pieces(shown),
             self._pieces([target]), user, self._pieces(liked),
         )  # fmt: skip
 
     def _pair(
-        self, rng: random.Random, act: str, words: dict, answer: dict, target: Item, slots: dict, shown: Sequence[Item]
-    ) -> tuple[Turn, ...]:
+        self, rng: random.Random, act: str, words: dict, answer: dict, target: Item, slots: dict,
+        shown: Sequence[Item], tool: str,
+    ) -> tuple[Turn, ...]:  # fmt: skip
         """A question and its answer."""
         asked = Turn("human", wording.say(rng, act, **words), "REQUEST:GET", {k: v for k, v in slots.items() if v},
-                     items=tuple(item.item_id for item in shown))  # fmt: skip
+                     items=tuple(item.item_id for item in shown), tool=tool)  # fmt: skip
         told = wording.say(rng, f"{act}_answer", **answer)
         return asked, Turn("gpt", told, "INFORM:GET", items=(target.item_id,), target=target.item_id)
 

@@ -57,7 +57,8 @@ class Turn:
 
     act: dialogue act as in SIMMC 2 ("REQUEST:GET", "INFORM:REFINE" ...), None where nobody noted one; slots: what was
     wished or told, name -> value; requests: names of what was asked for; items: ids named or shown, in their order;
-    target: the id of the piece that answers it, of a gpt turn.
+    target: the id of the piece that answers it, of a gpt turn; tool: what is to answer (fashionm3.wish.TOOLS), of a
+    human one.
     """
 
     speaker: str
@@ -67,10 +68,11 @@ class Turn:
     requests: tuple[str, ...] = ()
     items: tuple[str, ...] = ()
     target: str | None = None
+    tool: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         known = {"act": self.act, "slots": dict(self.slots), "requests": list(self.requests),
-                 "items": list(self.items), "target": self.target}  # fmt: skip
+                 "items": list(self.items), "target": self.target, "tool": self.tool}  # fmt: skip
         return {"from": self.speaker, "value": self.text} | {name: value for name, value in known.items() if value}
 
 
@@ -189,7 +191,7 @@ class _Reader:
         speaker = self.text(f"{where}.from", turn.get("from"))
         if speaker not in SPEAKERS:
             self.refuse(f"{where}.from", speaker, "unknown speaker", nearest(speaker, SPEAKERS))
-        act, target = turn.get("act"), turn.get("target")
+        act, target, tool = turn.get("act"), turn.get("target"), turn.get("tool")
         return Turn(
             speaker,
             self.text(f"{where}.value", turn.get("value")),
@@ -198,6 +200,7 @@ class _Reader:
             tuple(self.text(f"{where}.requests", name) for name in self.list(where, turn.get("requests", []))),
             tuple(self.identifier(f"{where}.items", one) for one in self.list(f"{where}.items", turn.get("items", []))),
             None if target is None else self.identifier(f"{where}.target", target),
+            None if tool is None else self.text(f"{where}.tool", tool),
         )
 
     def pieces(self, name: str, sample: dict) -> tuple[Piece, ...]:

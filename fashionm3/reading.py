@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from fashionm3 import amounts, facts, kinds, opinions
 from fashionm3.bindings import Bindings
+from fashionm3.calls import DOING
 from fashionm3.catalogue_words import CatalogueWords, Named, Token, plain, tokens
 from fashionm3.changes import compared, steps_from
 from fashionm3.fashion_words import FILLERS, NEEDS_NOUN
@@ -55,20 +56,21 @@ class _Mention:
 class Reading:
     """One message, read stage by stage; each takes its stretch of the text away, so that none is read twice.
 
-    doing: what is to be done, by the message's form (fashionm3.intents.doing); refs: pieces spoken of; liked, refused,
-    why: opinions of them; replaced: pieces she wants others for; limits: fields of Limits; changes: comparisons, and
-    "dearer"; lifted, profile, occasion, asked: as in a Wish; rest(): soft wishes and the words nothing was made of.
+    doing: what is to be done, by `call` (fashionm3.calls) or by the message's form (fashionm3.intents.doing); refs:
+    pieces spoken of; liked, refused, why: opinions of them; replaced: pieces she wants others for; limits: fields of
+    Limits; changes: comparisons, and "dearer"; lifted, profile, occasion, asked: as in a Wish; rest(): soft wishes and
+    the words nothing was made of.
     """
 
     def __init__(
         self, words: CatalogueWords, bindings: Bindings, people: ProfileWords, references: References, text: str,
-        scene: Scene,
+        scene: Scene, call: str | None = None,
     ):  # fmt: skip
         self.words, self.bindings, self.people, self.references, self.scene = words, bindings, people, references, scene
         self.said = one_line(text)[:LONGEST]
         self.plain = plain(self.said)
         self.left = self.plain
-        self.doing = doing(self.plain)
+        self.call, self.doing = call, doing(self.plain) if call is None else DOING.get(call)
         self.asked: tuple[str, ...] = ()
         self.refused: tuple[str, ...] = ()
         self.liked: tuple[str, ...] = ()

@@ -91,14 +91,14 @@ def talk(
     ending = {"companion": wording.title(companion), "reason": wording.shared_words(companion, [target])}
     asked = {"title": wording.title(target), "category": companion.category}
     return (
-        Turn("human", wording.say(rng, "ask", **opening), "REQUEST:GET", wish),
+        Turn("human", wording.say(rng, "ask", **opening), "REQUEST:GET", wish, tool="recommend"),
         _show(rng, first),
-        Turn("human", wording.say(rng, act, **words), "INFORM:REFINE", limit),
+        Turn("human", wording.say(rng, act, **words), "INFORM:REFINE", limit, tool="recommend"),
         _show(rng, second),
-        Turn("human", said, "INFORM:REFINE", like, items=(second[place].item_id,)),
+        Turn("human", said, "INFORM:REFINE", like, items=(second[place].item_id,), tool="alternatives"),
         _show(rng, third, target),
         Turn("human", wording.say(rng, "with", **asked), "REQUEST:GET",
-             {"category": companion.category, "with": target.item_id}, items=(target.item_id,)),
+             {"category": companion.category, "with": target.item_id}, items=(target.item_id,), tool="complete_outfit"),
         Turn("gpt", wording.say(rng, "with_answer", **ending), "INFORM:GET", items=(companion.item_id,),
              target=companion.item_id),
     )  # fmt: skip

@@ -24,6 +24,7 @@ from dataclasses import replace
 
 from fashionm3 import facts
 from fashionm3.bindings import Bindings
+from fashionm3.calls import CALLS
 from fashionm3.catalogue_words import CatalogueWords
 from fashionm3.changes import NAMED, same_colour, value_of
 from fashionm3.intents import form
@@ -54,9 +55,12 @@ class BuiltInReader:
         self.people = ProfileWords(vocabulary)
         self.references = References(catalog, self.words)
 
-    def read(self, text: str, scene: Scene) -> Wish:
-        """A message as a wish. Any text has one: what says nothing is `vague`."""
-        wish = decide(Reading(self.words, self.bindings, self.people, self.references, text, scene))
+    def read(self, text: str, scene: Scene, call: str | None = None) -> Wish:
+        """A message as a wish. Any text has one: what says nothing is `vague`.
+
+        call: what it asks for (fashionm3.calls), where somebody else has said so; the rules then read what it is about.
+        """
+        wish = decide(Reading(self.words, self.bindings, self.people, self.references, text, scene, call))
         here = {one: one in self.references.catalog for one in (*wish.items, *wish.liked)}
         if all(here.values()):
             return wish
@@ -66,7 +70,7 @@ class BuiltInReader:
 
 def decide(read: Reading) -> Wish:
     """What is made of what stands in a message."""
-    scene, doing = read.scene, read.doing
+    scene, doing, call = read.scene, read.doing, read.call
     items = tuple(dict.fromkeys(one for ref in read.refs for one in ref.items))
     explicit = [ref for ref in read.refs if ref.kind != "it"]
     newest = scene.shown[-1] if scene.shown else ()
@@ -89,7 +93,7 @@ def decide(read: Reading) -> Wish:
     if doing == "draw":
         return Wish("REQUEST:GET", _TOOL_OF[doing], items=items or (it if read.refs else ()), words=read.rest())
     answers = scene.asking and doing is None and (read.asked or not form(read.plain, "seeks"))
-    if form(read.plain, "i_mean") or answers:
+    if call == "which" or call is None and (form(read.plain, "i_mean") or answers):
         return Wish("INFORM:DISAMBIGUATE", items=items or it, asked=read.asked)
     if doing == "compare":
         if len(items) == 1 and form(read.plain, "about"):  # "tell me about the second"
@@ -99,13 +103,24 @@ def decide(read: Reading) -> Wish:
     if doing == "complete":
         tool = "score_outfit" if len(items) > 1 and _WHETHER.search(read.plain) else _TOOL_OF[doing]
         return Wish("REQUEST:GET", tool, items=items or it, words=read.rest(), **told)
-    if explicit and items and "attributes" in read.limits and _IS_IT.search(read.plain):  # "is the third one wool?"
+    is_it = explicit and items and "attributes" in read.limits and _IS_IT.search(read.plain)
+    if is_it and call in (None, "ask"):  # "is the third one wool?"
         return Wish("ASK:GET", items=items, asked=tuple(read.limits["attributes"]))
     wishes = bool(read.limits or read.changes or read.lifted or read.soft)
-    if read.asked and doing != "similar" and (not wishes or facts.asks(read.plain)):
+    asks = read.asked and doing != "similar" and (not wishes or facts.asks(read.plain))
+    if call == "ask" or call is None and asks:
         several = len(explicit) > 1 or bool(_SEVERAL.search(read.plain))
         return Wish("REQUEST:COMPARE" if several else "ASK:GET", items=items or it, asked=read.asked)
-    return _like_another(read, items, it or newest[:1], told) or _sought(read, items, told)
+    if call in ("greet", "thank"):
+        return Wish(CALLS[call][0], vague=call == "greet")
+    if call == "like":
+        return Wish(CALLS[call][0], items=items or it, **told | {"liked": read.liked or items or it})
+    another = None if call in ("recommend", "search") else _like_another(read, items, it or newest[:1], told)
+    wish = another or _sought(read, items, told)
+    if call is None or call == "alternatives" and another is None:
+        return wish
+    act, tool = CALLS[call]
+    return replace(wish, act=act, tool=wish.tool if wish.vague or another else tool)
 
 
 def _like_another(read: Reading, items: tuple[str, ...], it: tuple[str, ...], told: dict) -> Wish | None:

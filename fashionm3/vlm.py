@@ -115,6 +115,26 @@ class FashionVLM:
             said = GenerationMixin.generate(self.model, **inputs, generation_config=way)  # Janus' own warns each time
         return self.chat.text(said[0, ids.shape[1] :].tolist())
 
+    def choose(self, text: str, answers: Sequence[str]) -> int:
+        """Which of `answers` the model gives to `text`: its likeliest word each time, of those that lead to one.
+
+        DataError: nothing said.
+        """
+        chat, device = self.chat, device_for(self.model)
+        prompt = chat.conversation([Turn("human", text)], False).ids
+        ways = [(*chat.words(f" {answer}").tolist(), chat.end) for answer in answers]
+
+        def allowed(_: int, ids: torch.Tensor) -> list[int]:
+            said = tuple(ids[len(prompt) :].tolist())
+            return sorted({way[len(said)] for way in ways if way[: len(said)] == said and len(way) > len(said)})
+
+        ids = torch.from_numpy(prompt)[None].to(device)
+        way = self._way(max_new_tokens=max(map(len, ways)), do_sample=False)
+        with self._lock, torch.inference_mode():
+            said = GenerationMixin.generate(self.model, input_ids=ids, attention_mask=torch.ones_like(ids),
+                                            generation_config=way, prefix_allowed_tokens_fn=allowed)  # fmt: skip
+        return ways.index(tuple(said[0, len(prompt) :].tolist()))
+
     def draw(self, description: str, seed: int = 0) -> Image.Image:
         """A picture of the piece that `description` asks for, square; the same words and seed draw the same one.
 

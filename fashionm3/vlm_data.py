@@ -16,9 +16,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fashionm3 import calls
 from fashionm3.dialogue_building import DialogueBuilder
 from fashionm3.dialogues import Dialogue, Turn, read_dialogues
 from fashionm3.feedback import drawn_split
+from fashionm3.orders import order
 from fashionm3.vlm_pictures import as_pixels, grid_of, squared
 from fashionm3.vlm_prompts import ChatFormat, Prompt
 from fashionm3.wording import one_of, title
@@ -28,7 +30,8 @@ from fcn.images import open_image
 from fcn.schema import DIALOGUES, SPLITS
 from fcn.types import Item, one_line
 
-SHARES = {"draw": 0.6, "talk": 0.3, "look": 0.1}  # of the examples of an epoch
+SHARES = {"draw": 0.54, "talk": 0.27, "look": 0.09, "call": 0.1}  # of the examples of an epoch
+NOTED = 0.4  # of the calls come from talks whose turns' acts were noted
 UNGUIDED = 0.1  # of drawings have their description blotted out (classifier-free guidance, Ho and Salimans 2021)
 HELD_OUT = {"test": 0.15, "val": 0.05}  # shares of the pieces where outfits hold out none
 LOOK = ("What is this?", "What do you see in the picture?", "Describe this piece.", "What kind of piece is it?")
@@ -139,8 +142,8 @@ class Example:
 class Lessons(torch.utils.data.Dataset):
     """Examples drawn at random, `size` an epoch, in the shares of SHARES; other wordings each time.
 
-    items, codes: the pieces to draw and their (N, T) codes. talks: the conversations. fixed: the k-th example is the
-    same in every epoch, and none is blotted out (for validation). The first drawing shows, the rest follow.
+    items, codes: the pieces to draw and their (N, T) codes. talks: the conversations; each task of theirs is drawn as
+    often. fixed: the k-th example is the same in every epoch, and none is blotted out (for validation).
     """
 
     def __init__(
@@ -148,7 +151,10 @@ class Lessons(torch.utils.data.Dataset):
         talks: Sequence[Dialogue], size: int, fixed: bool = False,
     ):  # fmt: skip
         self.chat, self.wardrobe, self.side, self.fixed = chat, wardrobe, side, fixed
-        self.items, self.codes, self.talks, self.size = items, codes, talks, size
+        self.items, self.codes, self.size = items, codes, size
+        self.talks: dict[str, list[Dialogue]] = {}
+        for talk in talks:
+            self.talks.setdefault(talk.task, []).append(talk)
 
     def __len__(self) -> int:
         return self.size
@@ -159,9 +165,20 @@ class Lessons(torch.utils.data.Dataset):
         kinds = {kind: share for kind, share in SHARES.items() if kind != "talk" or self.talks}
         kind = rng.choices(list(kinds), list(kinds.values()))[0]
         if kind == "talk":
-            return self.talk(rng.choice(self.talks))
+            return self.talk(self.any_talk(rng))
+        if kind == "call":
+            return self.call(rng)
         place = rng.randrange(len(self.items))
         return self.draw(place, rng) if kind == "draw" else self.look(self.items[place], rng)
+
+    def any_talk(self, rng: random.Random) -> Dialogue:
+        return rng.choice(self.talks[rng.choice(tuple(self.talks))])
+
+    def call(self, rng: random.Random) -> Example:
+        """What is wanted of the assistant: by the notes of a talk, or a message that such talks have not."""
+        noted = list(calls.calls_of(self.any_talk(rng))) if self.talks and rng.random() < NOTED else []
+        told, call = rng.choice(noted) if noted else order(rng, self.items)
+        return Example(self.chat.conversation([Turn("human", told)], False, calls.line(call)))
 
     def draw(self, place: int, rng: random.Random) -> Example:
         prompt = self.chat.drawing(caption(self.items[place], rng))

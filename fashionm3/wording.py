@@ -81,14 +81,19 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
 
 
 def say(rng: random.Random, act: str, **words: str) -> str:
-    """One of the templates of `act` with `words` in their places, as one line.
+    """One of the templates of `act`, filled."""
+    return filled(rng.choice(TEMPLATES[act]), **words)
+
+
+def filled(template: str, **words: str) -> str:
+    """A template of ours with `words` in their places, as one line.
 
     category: the catalogue's name of it, which may be a plural.
     """
     if "category" in words:
         one = one_of(words["category"])
         words |= {"category": one, "a_category": f"{'an' if one[:1].lower() in 'aeiou' else 'a'} {one}"}
-    return one_line(rng.choice(TEMPLATES[act]).format(**words))
+    return one_line(template.format(**words))
 
 
 def one_of(category: str) -> str:
