@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from fashionm3.dialogues import Dialogue, Turn
 from fashionm3.naming import named
 from fashionm3.wish import Scene
+from fcn.types import one_line
 
 CALLS: Mapping[str, tuple[str, str | None]] = {
     "recommend": ("REQUEST:GET", "recommend"),
@@ -35,7 +36,7 @@ CALLS: Mapping[str, tuple[str, str | None]] = {
     "restart": ("REQUEST:GET", None),
     "forget": ("INFORM:REFINE", None),
 }  # call -> act and tool of the Wish it becomes
-DOING = {"generate_image": "draw", "score_outfit": "score", "complete_outfit": "complete", "alternatives": "similar",
+DOING = {"generate_image": "draw", "score_outfit": "score", "complete_outfit": "complete",
          **{call: call for call in ("try_on", "compare", "cart", "undo", "restart", "forget")}}  # names in intents
 _BY_PAIR = {pair: call for call, pair in reversed(CALLS.items())}  # the first call of those alike
 _BY_ACT = {act: call for call, (act, _) in reversed(CALLS.items())}
@@ -50,7 +51,7 @@ def line(call: str) -> str:
 def heard(text: str, scene: Scene) -> str:
     """What the model is told: the message behind what it may speak of."""
     told = {"shown": scene.shown, "outfit": scene.outfit, "asked which": scene.asking, "picture": scene.picture}
-    return f"({', '.join(name for name, there in told.items() if there) or 'new'}) {text}"
+    return one_line(f"({', '.join(name for name, there in told.items() if there) or 'new'}) {text}")
 
 
 def call_of(turn: Turn) -> str | None:

@@ -71,6 +71,8 @@ class Reading:
         self.plain = plain(self.said)
         self.left = self.plain
         self.call, self.doing = call, doing(self.plain) if call is None else DOING.get(call)
+        if call == "alternatives" and form(self.plain, "similar"):
+            self.doing = "similar"
         self.asked: tuple[str, ...] = ()
         self.refused: tuple[str, ...] = ()
         self.liked: tuple[str, ...] = ()

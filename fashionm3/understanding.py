@@ -94,7 +94,7 @@ def decide(read: Reading) -> Wish:
         return Wish("REQUEST:GET", _TOOL_OF[doing], items=items or (it if read.refs else ()), words=read.rest())
     answers = scene.asking and doing is None and (read.asked or not form(read.plain, "seeks"))
     if call == "which" or call is None and (form(read.plain, "i_mean") or answers):
-        return Wish("INFORM:DISAMBIGUATE", items=items or it, asked=read.asked)
+        return Wish("INFORM:DISAMBIGUATE", items=items or (() if read.refs else it), asked=read.asked)
     if doing == "compare":
         if len(items) == 1 and form(read.plain, "about"):  # "tell me about the second"
             return Wish("ASK:GET", items=items, asked=read.asked)
@@ -109,7 +109,7 @@ def decide(read: Reading) -> Wish:
     wishes = bool(read.limits or read.changes or read.lifted or read.soft)
     asks = read.asked and doing != "similar" and (not wishes or facts.asks(read.plain))
     if call == "ask" or call is None and asks:
-        several = len(explicit) > 1 or bool(_SEVERAL.search(read.plain))
+        several = call is None and (len(explicit) > 1 or bool(_SEVERAL.search(read.plain)))
         return Wish("REQUEST:COMPARE" if several else "ASK:GET", items=items or it, asked=read.asked)
     if call in ("greet", "thank"):
         return Wish(CALLS[call][0], vague=call == "greet")
@@ -142,7 +142,7 @@ def _like_another(read: Reading, items: tuple[str, ...], it: tuple[str, ...], to
     if named and not read.refused and read.limits.keys() & {"attributes", "size"}:
         similar |= not read.limits.keys() & {"categories", "slots"}  # "have you the second in green?"
     base = named or (kept if read.doing == "similar" else ()) or it
-    if not base or not (similar or changes):
+    if not base or not (similar or changes or read.call == "alternatives"):
         return None
     changes |= _named_changes(read, base[0])
     act = "INFORM:GET" if one_by_one or similar else "INFORM:REFINE"

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import importlib
 import io
 import json
 import os
@@ -69,6 +70,39 @@ def trained(tmp_path_factory, repo_root) -> Trained:
     options = Options(base=str(root / "base"), head_epochs=3, epochs=0, id_dim=16, lora_rank=4, max_tokens=200)
     train_llm(folder, seqllm, options, fcn)
     return Trained(data, seqllm, fcn)
+
+
+@pytest.fixture(scope="session")
+def catalog(repo_root):
+    """The sample's wardrobe of 600 pieces behind those of messages.py."""
+    import numpy as np
+
+    from fcn import Catalog, Item
+    from tests.fashionm3.messages import PIECES
+
+    make_items = _of_sample(repo_root, "wardrobe").make_items
+    fields = Item.__dataclass_fields__
+    made = ({k: v for k, v in one.items() if k in fields} for one in make_items(600, np.random.default_rng(0)))
+    return Catalog.from_items([*PIECES, *(Item(**one) for one in made)])
+
+
+@pytest.fixture(scope="session")
+def reader(catalog, repo_root):
+    """The built-in reader on that wardrobe, with the sample's labels and occasions."""
+    from fashionm3.understanding import BuiltInReader
+    from fcn import LabelGroup, LabelVocabulary
+
+    groups = _of_sample(repo_root, "rules").GROUPS
+    vocabulary = LabelVocabulary([LabelGroup(name, values, polarity) for name, (polarity, values) in groups.items()])
+    return BuiltInReader(catalog, vocabulary, tuple(_of_sample(repo_root, "choice").OCCASIONS))
+
+
+def _of_sample(repo_root: Path, module: str):
+    """A module of datasets/sample, which are scripts beside one another and no package."""
+    place = str(repo_root / "datasets" / "sample")
+    if place not in sys.path:
+        sys.path.insert(0, place)
+    return importlib.import_module(module)
 
 
 @pytest.fixture(scope="session")

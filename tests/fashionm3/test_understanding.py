@@ -1,10 +1,7 @@
 """fashionm3: messages to the built-in reader, on the sample's wardrobe, and on any text."""
 
-import sys
 import time
-from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,28 +13,7 @@ from fashionm3.reading import LONGEST
 from fashionm3.understanding import BuiltInReader
 from fashionm3.wish import TOOLS, Scene, Wish
 from fcn import Catalog, Item, LabelGroup, LabelVocabulary
-from tests.fashionm3.messages import FRESH, LATER, NEW, PIECES, SHOWN, TALK
-
-SAMPLE = Path(__file__).resolve().parents[2] / "datasets" / "sample"
-if str(SAMPLE) not in sys.path:
-    sys.path.insert(0, str(SAMPLE))
-
-from choice import OCCASIONS  # noqa: E402
-from rules import GROUPS  # noqa: E402
-from wardrobe import make_items  # noqa: E402
-
-
-@pytest.fixture(scope="module")
-def catalog() -> Catalog:
-    made = make_items(600, np.random.default_rng(0))
-    fields = Item.__dataclass_fields__
-    return Catalog.from_items([*PIECES, *(Item(**{k: v for k, v in one.items() if k in fields}) for one in made)])
-
-
-@pytest.fixture(scope="module")
-def reader(catalog) -> BuiltInReader:
-    vocabulary = LabelVocabulary([LabelGroup(name, values, polarity) for name, (polarity, values) in GROUPS.items()])
-    return BuiltInReader(catalog, vocabulary, tuple(OCCASIONS))
+from tests.fashionm3.messages import FRESH, LATER, NEW, SHOWN, TALK
 
 
 def as_sets(limits: dict) -> dict:
