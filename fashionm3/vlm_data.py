@@ -30,7 +30,7 @@ from fcn.images import open_image
 from fcn.schema import DIALOGUES, SPLITS
 from fcn.types import Item, one_line
 
-SHARES = {"draw": 0.54, "talk": 0.27, "look": 0.09, "call": 0.1}  # of the examples of an epoch
+SHARES = {"draw": 0.48, "talk": 0.24, "look": 0.08, "call": 0.2}  # of the examples of an epoch
 NOTED = 0.4  # of the calls come from talks whose turns' acts were noted
 UNGUIDED = 0.1  # of drawings have their description blotted out (classifier-free guidance, Ho and Salimans 2021)
 HELD_OUT = {"test": 0.15, "val": 0.05}  # shares of the pieces where outfits hold out none

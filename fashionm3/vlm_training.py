@@ -51,11 +51,11 @@ class Options:
     base: str = "built-in"
     vq_epochs: int | None = None
     epochs: int = 10
-    examples: int = 4096
+    examples: int = 5120
     batch_size: int = 32
     lr: float | None = None
     lora_rank: int = 16
-    max_tokens: int = 192
+    max_tokens: int = 256
     seed: int = 0
 
 
