@@ -21,13 +21,14 @@ def priced(card: Card) -> str:
     return f"{card.title} ({card.price:.2f})" if card.price is not None else card.title
 
 
-def shown(found: Found, held: Sequence[str], turn: int) -> str:
-    """What was found, with the reason of the first; or that nothing was, and why."""
+def shown(found: Found, held: Sequence[str], turn: int, order: str | None = None) -> str:
+    """What was found, with the reason of the first; or that nothing was, and why. order: "cheapest first"."""
     if not found.items:
         limits = f" that keeps to {joined(held)}" if held else ""
         return f"I have nothing{limits}. {sentences(found.notes)}".strip()
     first, *rest = found.items
-    said = _OPENINGS[turn % len(_OPENINGS)].format(first=priced(first))
+    opening = f"{order[:1].upper()}{order[1:]}: {{first}}" if order else _OPENINGS[turn % len(_OPENINGS)]
+    said = opening.format(first=priced(first))
     said += f": {first.reasons[0]}." if first.reasons else "."
     if rest:
         said += f" Also {joined(map(priced, rest))}."
@@ -36,19 +37,22 @@ def shown(found: Found, held: Sequence[str], turn: int) -> str:
     return f"{said} {sentences(found.notes)}".strip()
 
 
-def instead(found: Found, base: Card, held: Sequence[str], turn: int) -> str:
+def instead(found: Found, held: Sequence[str], turn: int, order: str | None = None) -> str:
     """Alternatives to a piece."""
     if not found.items:
         return f"{sentences(found.notes) or 'I have no other like it.'} Tell me what I may leave aside."
-    return shown(found, held, turn)
+    return shown(found, held, turn, order)
 
 
-def completing(found: Found, base: Sequence[Card], held: Sequence[str], score: OutfitScore | None) -> str:
+def completing(
+    found: Found, base: Sequence[Card], held: Sequence[str], score: OutfitScore | None, order: str | None = None
+) -> str:
     """What goes with some pieces."""
     worn = joined(card.title for card in base)
     if not found.items:
         return f"I found nothing to go with {worn}. {sentences(found.notes)}".strip()
-    said = f"With {worn} I would wear {joined(map(priced, found.items[:1]))}"
+    first = f", {order}:" if order else " I would wear"
+    said = f"With {worn}{first} {joined(map(priced, found.items[:1]))}"
     said += f": {found.items[0].reasons[0]}." if found.items[0].reasons else "."
     if found.items[1:]:
         said += f" Or {joined(map(priced, found.items[1:]), ' or ')}."

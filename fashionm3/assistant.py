@@ -164,8 +164,8 @@ class Assistant:
             seen = {one for shown in state.shown for one in shown}
             held = held.leaving(sorted(seen))
         text = self._query(state)
-        found = self.tools.recommend(text, state.liked, state.profile, state.occasion, self.k, held)
-        said = answers.shown(found, steps.worth_saying(state), len(session.turns))
+        found = self.tools.recommend(text, state.liked, state.profile, state.occasion, self.k, held, state.order)
+        said = answers.shown(found, steps.worth_saying(state), len(session.turns), steps.ORDER_WORDS.get(state.order))
         if wish.vague:
             kinds = [card.category for card in found.items]
             question = answers.ask(state.occasion, state.limits.categories, state.profile, self.occasions, kinds,
@@ -180,9 +180,10 @@ class Assistant:
         if not wish.changes:  # another one like it: not one she has seen
             held = held.leaving(state.shown[-1] if state.shown else ())
         found = self.tools.alternatives(
-            base, wish.changes, state.words, state.profile, state.occasion, self.k, held
+            base, wish.changes, state.words, state.profile, state.occasion, self.k, held, state.order
         )
-        said = answers.instead(found, self._card(base), steps.worth_saying(state), len(session.turns))
+        order = steps.ORDER_WORDS.get(state.order)
+        said = answers.instead(found, steps.worth_saying(state), len(session.turns), order)
         return self._with(Answer(text=said, act="INFORM:GET", tool="alternatives"), state, found)
 
     def _complete(self, session: Session, state: State, wish: Wish, held: Limits) -> tuple[Answer, State]:
@@ -197,7 +198,9 @@ class Assistant:
         elif not slots:
             slots = self.tools.slots_of(held)
         board = tuple(one for one in worn if one in chosen or self._card(one).slot not in slots)
-        found = self.tools.complete_outfit(board, slots, state.profile, state.words, state.occasion, self.k, held)
+        found = self.tools.complete_outfit(
+            board, slots, state.profile, state.words, state.occasion, self.k, held, state.order
+        )
         base = [self._card(one) for one in board]
         one_slot = len({card.slot for card in found.items}) == 1
         if not one_slot:
@@ -207,7 +210,9 @@ class Assistant:
         else:
             state = state.changed(outfit=board)
             score = self._scored((*board, found.items[0].item_id), state)
-            text = answers.completing(found, base, steps.worth_saying(state), score)
+            text = answers.completing(
+                found, base, steps.worth_saying(state), score, steps.ORDER_WORDS.get(state.order)
+            )
             answer = Answer(text=text, act="INFORM:GET", tool="complete_outfit", score=score)
         # "It" is still the piece; what is said of limits next is of what goes with it.
         return self._with(answer, state, found, focus=focus or board[0])
@@ -290,7 +295,8 @@ class Assistant:
         profile = [*state.profile, *([state.occasion] if state.occasion else [])]
         session.say("assistant", answer.text, tuple(card.item_id for card in answer.items))
         return answer.model_copy(update={
-            "limits": state.limits.words(), "profile": profile, "outfit": [self._card(one) for one in state.outfit],
+            "limits": [words for _, words in steps.holding(state)], "profile": profile,
+            "outfit": [self._card(one) for one in state.outfit],
             "seconds": time.perf_counter() - began if began is not None else 0.0})  # fmt: skip
 
     def _scored(self, outfit: tuple[str, ...], state: State) -> OutfitScore | None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fcn.catalog import Catalog
 from fcn.types import Item, one_line
 from seqllm.answering import answer
 from seqllm.prompts import Event
@@ -18,6 +19,7 @@ from seqllm.recommender import Hit, Recommender
 POOL = 200  # the most similar pieces among which an alternative is looked for
 WISHED = 100  # pieces that both judges of a completion see
 RANK_OFFSET = 60
+FITTING = 0.25  # share of what may be shown that fits a wish well enough to be put in order of price
 LONGEST = 500  # characters of a wish that are searched for
 
 
@@ -41,6 +43,28 @@ def selling(recommender: Recommender, allowed: np.ndarray, k: int, diversity: fl
     (shown,) = answer(recommender, [question], allowed, k, True, diversity, None)
     found = zip(shown.rows, shown.scores, shown.reasons, strict=True)
     return [Hit(recommender.catalog[int(row)], float(score), why) for row, score, why in found]
+
+
+def fitting(allowed: np.ndarray, k: int) -> int:
+    """How many of the best are put in order of price, where k of them are shown."""
+    return int(min(POOL, max(5 * k, FITTING * allowed.sum())))
+
+
+def priced(catalog: Catalog, allowed: np.ndarray, order: str, k: int) -> np.ndarray:
+    """bool (N,): of the allowed items the k cheapest or dearest."""
+    rows = np.flatnonzero(allowed)
+    price = catalog.price[rows] * (1 if order == "cheapest" else -1)
+    mask = np.zeros_like(allowed)
+    mask[rows[np.argsort(np.nan_to_num(price, nan=np.inf), kind="stable")[:k]]] = True
+    return mask
+
+
+def by_price(hits: Sequence[Hit], order: str | None) -> list[Hit]:
+    """The hits in an order of price, as they are where it is None; those whose price is unknown come last."""
+    if order is None:
+        return list(hits)
+    sign = 1 if order == "cheapest" else -1
+    return sorted(hits, key=lambda hit: np.inf if hit.item.price is None else sign * hit.item.price)
 
 
 def alike(

@@ -111,6 +111,10 @@ class Limits(BaseModel):
         """These limits, and none of some pieces (ids)."""
         return self.model_copy(update={"not_items": tuple(dict.fromkeys([*self.not_items, *items]))})
 
+    def elsewhere(self, before: Limits) -> bool:
+        """Whether these are limits of another kind of piece than those before, which were of some kind."""
+        return bool(before._kinds()) and self._kinds() != before._kinds()
+
     def _kinds(self) -> set[str]:
         return {name.lower() for name in (*self.categories, *self.slots)}
 

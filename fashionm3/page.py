@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import gradio as gr
 
+from fashionm3 import steps
 from fashionm3.assistant import Assistant
 from fashionm3.cards import PICTURES, Round, live_html, problem_html, status_html, talk_html
 from fashionm3.landmarks import Landmarks
@@ -201,7 +202,7 @@ class Page:
                     self.assistant.forget(session, kind)
                 return "All I believed about you is forgotten."
             if do == "drop-limits":
-                for name, _ in session.state.limits.each():
+                for name, _ in steps.holding(session.state):
                     self.assistant.forget(session, name)
                 return "No limits are held any more."
             self._item(item)
@@ -236,7 +237,7 @@ class Page:
         named = {one: self.assistant.tools.item(one) for one in [*state.liked[-3:], *list(state.refused)[-3:]]}
         cards = {one: Card.of(item) for one, item in named.items() if item is not None}
         panel = panel_html(
-            outfit, score, state.limits.each(), state.profile, state.occasion,
+            outfit, score, steps.holding(state), state.profile, state.occasion,
             [cards[one] for one in state.liked[-3:] if one in cards],
             {cards[one].title: why for one, why in list(state.refused.items())[-3:] if one in cards},
             visit.upload is not None,

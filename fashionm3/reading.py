@@ -19,6 +19,7 @@ from fashionm3.intents import doing, form
 from fashionm3.profile_words import ProfileWords
 from fashionm3.references import Reference, References
 from fashionm3.scopes import NEGATORS, lifted, liked, refuses, softened
+from fashionm3.sorting import sorting
 from fashionm3.wish import Scene
 from fcn.types import one_line
 
@@ -26,6 +27,7 @@ LONGEST = 1000  # characters of a message that are read
 NEAR = 120  # characters around a piece in which something may be said of it
 _MUST = re.compile(r"\b(?:only|must|has to be|have to be|needs to be|strictly)\b")
 _TAKES_PIECE = ("try_on", "draw", "score", "compare", "cart", "complete", "similar")
+_TAKES_ONE = ("try_on", "draw", "score", "compare", "cart")  # "the cheapest" is then a piece
 _AS_LENGTH = re.compile(
     r"\b(?P<what>mini|knee|midi|calf|ankle|maxi|floor)(?:[ -]length)?(?: or |/| and )"
     r"(?P<way>longer|shorter|below|above)\b|"
@@ -58,8 +60,8 @@ class Reading:
 
     doing: what is to be done, by `call` (fashionm3.calls) or by the message's form (fashionm3.intents.doing); refs:
     pieces spoken of; liked, refused, why: opinions of them; replaced: pieces she wants others for; limits: fields of
-    Limits; changes: comparisons, and "dearer"; lifted, profile, occasion, asked: as in a Wish; rest(): soft wishes and
-    the words nothing was made of.
+    Limits; changes: comparisons, and "dearer"; lifted, order, profile, occasion, asked: as in a Wish; rest(): soft
+    wishes and the words nothing was made of.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Reading:
         self.soft: list[tuple[int, str]] = []
 
         self.lifted = self._lifted()
+        self.order = self._order()
         self._prices()
         self.profile = self._profile()
         self.refs = self._references()
@@ -114,6 +117,14 @@ class Reading:
                 names.append(before.named.name)
                 self._take(before.start, match.end())
         return tuple(dict.fromkeys(names))
+
+    def _order(self) -> str | None:
+        found = None if self.doing in _TAKES_ONE else sorting(self.left, bool(self.scene.shown))
+        if found is None:
+            return None
+        self._take(found.start, found.end)
+        self.lifted += () if found.order else ("order",)
+        return found.order
 
     def _named_before(self, place: int) -> _Mention | None:
         words = [token for token in self._tokens() if token.end <= place]

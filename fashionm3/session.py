@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fashionm3.dialogues import parse_json
 from fashionm3.limits import Limits
-from fashionm3.wish import Scene
+from fashionm3.wish import ORDERS, Scene
 from fcn.artifacts import write_json
 from fcn.errors import DataError, Problem
 
@@ -32,7 +32,7 @@ FILE_BYTES = 4 << 20
 class State(BaseModel):
     """What the next answer depends on. shown: ids of the lists shown, newest last; focus: the piece that "it" is;
     outfit: the board; refused: item id -> why; words: what is looked for, beside the limits; asking: the tool that
-    waits for which piece is meant, "" where none does."""
+    waits for which piece is meant, "" where none does; order: of what is looked for (fashionm3.wish.ORDERS)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -46,6 +46,7 @@ class State(BaseModel):
     focus: str | None = None
     outfit: tuple[str, ...] = ()
     asking: str = ""
+    order: Literal[ORDERS] | None = None
 
     def changed(self, **values: object) -> State:
         """This state with other values, kept within bounds."""

@@ -11,24 +11,31 @@ from fashionm3.wish import Scene, Wish
 from fcn.types import one_line
 
 WHY = 200  # characters of a reason that are kept
+ORDER_WORDS = {"cheapest": "cheapest first", "dearest": "most expensive first"}
 
 
 def held(state: State, wish: Wish) -> State:
-    """The state with what a message tells, before it is answered. Who starts over keeps her profile and refusals."""
+    """The state with what a message tells, before it is answered. Who starts over keeps her profile and refusals.
+
+    An order of price holds for what is looked for and its refinements, until another kind of piece is.
+    """
     if "all" in wish.lifted:
         state = State(profile=state.profile, refused=state.refused, limits=Limits(not_items=state.limits.not_items))
     told = {label.partition("=")[0] for label in wish.profile}
     forgets = "profile" in wish.lifted
     kept = () if forgets else tuple(label for label in state.profile if label.partition("=")[0] not in told)
     anew = bool(wish.limits.categories or wish.limits.slots)
+    limits = state.limits.joined(wish.limits, wish.lifted)
+    moves = wish.tool == "complete_outfit" or limits.elsewhere(state.limits)
     state = state.changed(
-        limits=state.limits.joined(wish.limits, wish.lifted),
+        limits=limits,
         profile=(*kept, *wish.profile),
         occasion=wish.occasion or (None if forgets else state.occasion),
         words=no_word_twice(wish.words if anew else f"{state.words} {wish.words}"),
         liked=(*(one for one in state.liked if one not in wish.liked), *wish.liked),
         focus=next(iter(wish.liked or wish.items), state.focus),
         asking="",
+        order=wish.order or (None if moves or "order" in wish.lifted else state.order),
     )
     return refused(state, wish.refused, wish.why) if wish.refused else state
 
@@ -49,6 +56,8 @@ def forgotten(state: State, what: str) -> State | None:
     limit = next((name for name, words in state.limits.each() if what in (name, words)), None)
     if what in ("profile", "likes", state.occasion) or what in state.profile:
         return erased(state, what)
+    if state.order and what in ("order", ORDER_WORDS[state.order]):
+        return state.changed(order=None)
     return None if limit is None else state.changed(limits=state.limits.without(limit))
 
 
@@ -84,7 +93,12 @@ def scene_of_focus(state: State) -> Scene:
 
 def sought(state: State) -> tuple:
     """All that an answer depends on but what was seen of it: where it is the same, more of the same is asked for."""
-    return state.limits, state.words, state.occasion, state.profile
+    return state.limits, state.words, state.occasion, state.profile, state.order
+
+
+def holding(state: State) -> list[tuple[str, str]]:
+    """All of what is looked for that can be taken back: (name, plain words), one each."""
+    return [*state.limits.each(), *([("order", ORDER_WORDS[state.order])] if state.order else [])]
 
 
 def worth_saying(state: State) -> list[str]:

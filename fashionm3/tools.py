@@ -25,6 +25,7 @@ from fashionm3.catalogue_rows import CatalogueRows
 from fashionm3.changes import changes as changes_of
 from fashionm3.limits import Limits
 from fashionm3.results import Card, Drawing, Found, OutfitScore, Worn
+from fashionm3.wish import ORDERS
 from fashionm3.wording import changes_words, title
 from fcn.completion import missing_slots
 from fcn.errors import ArtifactError, DataError, Problem, nearest
@@ -80,21 +81,31 @@ class Tools:
         occasion: str | None = None,
         k: int = SHOWN,
         limits: Limits | None = None,
+        order: str | None = None,
     ) -> Found:
         """What to show this person next, best first, from what is known of her; of nobody, what sells now.
 
         text: her wish in words; history: ids of what she chose or likes, oldest first; profile: "height=low" and such.
+        order: "cheapest" or "dearest" puts those that fit best in order of price; all, of nobody.
         """
-        allowed, notes = self._allowed(limits, k)
+        allowed, notes = self._allowed(limits, k, order)
         kinds = (limits.categories or limits.slots) if limits else ()
         words = choosing.phrased(text, kinds, occasion)
-        if not (words or history or occasion or profile_of(self.recommender.vocabulary, profile)):
+        known = bool(history or occasion or profile_of(self.recommender.vocabulary, profile))
+        if order and not (known or choosing.said(text)):  # whatever keeps the limits fits alike
+            allowed = choosing.priced(self.recommender.catalog, allowed, order, k)
+            hits = choosing.selling(self.recommender, allowed, k, 0.0)
+        elif order:
+            count = choosing.fitting(allowed, k)
+            hits = self.recommender.recommend(list(history), profile, words or None, occasion, count, allowed)
+        elif not (words or known):
             notes.append("nothing is known of you yet: this is what sells")
-            return self._found(choosing.selling(self.recommender, allowed, k, DIVERSITY), notes)
-        hits = self.recommender.recommend(
-            list(history), profile, words or None, occasion, k, allowed, diversity=DIVERSITY
-        )
-        return self._found(hits, notes)
+            hits = choosing.selling(self.recommender, allowed, k, DIVERSITY)
+        else:
+            hits = self.recommender.recommend(
+                list(history), profile, words or None, occasion, k, allowed, diversity=DIVERSITY
+            )
+        return self._found(choosing.by_price(hits, order)[:k], notes)
 
     def alternatives(
         self,
@@ -105,11 +116,13 @@ class Tools:
         occasion: str | None = None,
         k: int = SHOWN,
         limits: Limits | None = None,
+        order: str | None = None,
     ) -> Found:
         """Other pieces of the same slot that are like one and differ from it as `changes` say (fashionm3.changes).
 
         Without a category in the limits they are of the same category, or where it has none that differs so, of its
-        slot. Where no piece has every change, those with the most of them come, and a note says so.
+        slot. Where no piece has every change, those with the most of them come, and a note says so. order: as for
+        `recommend`.
         """
         base, wanted = self._item(item_id), frozenset(changes)
         limits = limits or Limits()
@@ -118,13 +131,14 @@ class Tools:
             limits.model_copy(update={"slots": (base.slot,)}),
         ]  # fmt: skip
         for scope in scopes:
-            allowed, notes = self._allowed(scope, k)
+            allowed, notes = self._allowed(scope, k, order)
             allowed[self.recommender.catalog.row(item_id)] = False
             ranked = choosing.alike(self.recommender, base, text, profile, occasion, allowed)
             met = [(hit, wanted & changes_of(base, hit.item)) for hit in ranked]
             full = [hit for hit, done in met if done == wanted]
             if full:
-                return self._found([_because(hit, base, wanted) for hit in full[:k]], notes)
+                best = choosing.by_price(full[: choosing.fitting(allowed, k)] if order else full, order)
+                return self._found([_because(hit, base, wanted) for hit in best[:k]], notes)
         if not wanted or not ranked:
             return Found(notes=notes or [f"nothing else is like {title(base)}"])
         most = max(len(done) for _, done in met)
@@ -142,9 +156,11 @@ class Tools:
         occasion: str | None = None,
         k: int = SHOWN,
         limits: Limits | None = None,
+        order: str | None = None,
     ) -> Found:
         """Pieces that finish an outfit. One slot: its k best; several, or none named (then all that are missing): the
-        best of each. text, occasion: what it is for; the outfit's score and that are weighed alike."""
+        best of each. text, occasion: what it is for; the outfit's score and that are weighed alike. order: as for
+        `recommend`."""
         pieces = [self._item(item_id) for item_id in outfit]
         if not pieces:
             raise DataError(Problem(None, None, "outfit", None, "empty", "give the pieces it has"))
@@ -159,10 +175,12 @@ class Tools:
         hits, notes = [], []
         each = k if len(wanted) == 1 else 1
         for slot in wanted:
-            allowed, said = self._allowed(limits.model_copy(update={"slots": (slot,)}), each)
+            allowed, said = self._allowed(limits.model_copy(update={"slots": (slot,)}), each, order)
             notes += said
             wish = choosing.phrased(text, limits.categories or (slot,), occasion) if text or occasion else ""
-            hits += choosing.completing(self.recommender, outfit, slot, profile, wish, occasion, allowed)[:each]
+            best = choosing.completing(self.recommender, outfit, slot, profile, wish, occasion, allowed)
+            best = choosing.by_price(best[: choosing.fitting(allowed, each)] if order else best, order)
+            hits += best[:each]
         return self._found(hits, list(dict.fromkeys(notes)))
 
     def score_outfit(
@@ -280,13 +298,18 @@ class Tools:
     def _item(self, item_id: str) -> Item:
         return self.recommender.catalog.get(item_id)
 
-    def _allowed(self, limits: Limits | None, k: int) -> tuple[np.ndarray, list[str]]:
-        """What may be shown, and notes on limits that leave nothing."""
+    def _allowed(self, limits: Limits | None, k: int, order: str | None = None) -> tuple[np.ndarray, list[str]]:
+        """What may be shown, and notes on limits that leave nothing, or on prices nobody knows."""
         if not 1 <= k <= MOST:
             raise DataError(Problem(None, None, "k", k, "out of range", f"give 1 to {MOST}"))
         limits = limits or Limits()
         allowed = self._rows.kept(limits)
-        return allowed, [] if allowed.any() else self._rows.why_nothing(limits)
+        if order not in (None, *ORDERS):
+            raise DataError(Problem(None, None, "order", order, "no such order", f"give {' or '.join(ORDERS)}"))
+        if not allowed.any():
+            return allowed, self._rows.why_nothing(limits)
+        unknown = order and np.isnan(self.recommender.catalog.price[allowed]).all()
+        return allowed, ["their prices are not known, so they are in no order of price"] if unknown else []
 
     def _found(self, hits: Sequence[Hit], notes: Sequence[str]) -> Found:
         return Found(items=[Card.of_hit(hit) for hit in hits], notes=list(notes))

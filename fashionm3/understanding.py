@@ -77,7 +77,7 @@ def decide(read: Reading) -> Wish:
     it = (scene.focus,) if scene.focus else newest if len(newest) == 1 else ()
     limits = Limits(in_stock="stock" not in read.lifted, **read.limits)
     told = {"limits": limits, "occasion": read.occasion, "profile": read.profile, "liked": read.liked,
-            "lifted": read.lifted, "refused": read.refused, "why": read.why}  # fmt: skip
+            "lifted": read.lifted, "refused": read.refused, "why": read.why, "order": read.order}  # fmt: skip
     if doing == "restart":
         return Wish("REQUEST:GET", lifted=("all",), vague=True)
     if doing == "forget":
@@ -188,7 +188,7 @@ def _sought(read: Reading, items: tuple[str, ...], told: dict) -> Wish:
     anew = bool({"categories", "slots"} & read.limits.keys()) or not shown
     act = "REQUEST:GET" if anew else "INFORM:REFINE"
     tool = "search" if form(read.plain, "search") else "recommend"
-    if read.limits or read.lifted or read.occasion or read.soft or read.changes:
+    if read.limits or read.lifted or read.occasion or read.soft or read.changes or read.order:
         return Wish(act, tool, items=items, words=words, **told)
     if read.refused or form(read.plain, "more") and shown:
         return Wish("INFORM:REFINE", "recommend", items=items, words=words, **told)

@@ -8,18 +8,20 @@ from typing import Protocol
 from fashionm3.limits import Limits
 
 TOOLS = ("recommend", "alternatives", "complete_outfit", "score_outfit", "search", "generate_image", "try_on")
+ORDERS = ("cheapest", "dearest")  # which pieces come first
 
 
 @dataclass(frozen=True)
 class Wish:
     """act: dialogue act as in SIMMC 2. tool: one of TOOLS, None where nothing is looked for ("how much is it?").
 
-    limits: the hard limits of this message alone; lifted: earlier ones it takes back: "price", "category", "size",
-    "stock", "all", or an attribute's name. items: ids of pieces it speaks of, as "the second" or "it", in its order.
+    limits: the hard limits of this message alone; lifted: what it takes back of earlier ones: "price", "category",
+    "size", "stock", "order", "all", or an attribute's name. items: ids of pieces it speaks of, as "the second" or "it".
     changes: how the wanted piece differs from items[0] (fashionm3.changes). words: what is left for the search, soft
-    wishes included. occasion, profile: told about the person ("height=low"). liked, refused: ids of pieces, and `why`
-    in her words. asked: names of facts asked for ("price", "brand"). undo: take the last step back, before all else.
-    vague: too little was understood to look for anything. note: what she should know of how it was read.
+    wishes included. order: one of ORDERS, None where the best come first. occasion, profile: told about the person
+    ("height=low"). liked, refused: ids of pieces, and `why` in her words. asked: names of facts asked for ("price",
+    "brand"). undo: take the last step back, before all else. vague: too little was understood to look for anything.
+    note: what she should know of how it was read.
     """
 
     act: str
@@ -29,6 +31,7 @@ class Wish:
     items: tuple[str, ...] = ()
     changes: frozenset[str] = frozenset()
     words: str = ""
+    order: str | None = None
     occasion: str | None = None
     profile: tuple[str, ...] = ()
     liked: tuple[str, ...] = ()

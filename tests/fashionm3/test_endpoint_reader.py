@@ -62,14 +62,15 @@ def test_what_it_says_is_kept_in_the_shops_spelling(model):
         "act": "INFORM:GET", "tool": "alternatives", "categories": ["dress"], "under_price": 80,
         "attributes": [{"name": "COLOR", "values": ["blue"]}], "not_attributes": [{"name": "color", "values": ["red"]}],
         "items": ["b"], "changes": ["longer"], "words": "airy", "occasion": "Wedding", "profile": ["height=low"],
-        "lifted": ["price"], "refused": ["a"], "why": "too shiny", "asked": ["price"], "size": "M"}))  # fmt: skip
+        "lifted": ["price"], "refused": ["a"], "why": "too shiny", "asked": ["price"], "size": "M",
+        "order": "dearest"}))  # fmt: skip
     wish = reader_of(model.address).read("something airy", SCENE)
     assert wish.limits == Limits(categories=("Dress",), under_price=80, size="M",
                                  attributes={"color": ("Blue",)}, not_attributes={"color": ("Red",)})  # fmt: skip
     assert (wish.act, wish.tool, wish.items, wish.changes) == ("INFORM:GET", "alternatives", ("b",), {"longer"})
     assert (wish.words, wish.occasion, wish.profile) == ("airy", "wedding", ("height=low",))
     assert (wish.lifted, wish.refused, wish.why, wish.asked) == (("price",), ("a",), "too shiny", ("price",))
-    assert wish.note == ""
+    assert (wish.order, wish.note) == ("dearest", "")
 
 
 def test_what_it_invents_is_dropped(model):
@@ -103,7 +104,7 @@ def test_a_server_without_schemas_is_asked_without(model):
 
 
 NONSENSE = ["", "I would love to help!", "{", "[]", '{"act": "DANCE"}', '{"act": "THANK", "items": 7}', "}{", "nul\x00",
-            '{"act": "REQUEST:GET", "tool": "rm -rf"}']  # fmt: skip
+            '{"act": "REQUEST:GET", "tool": "rm -rf"}', '{"act": "THANK", "order": "prettiest"}']  # fmt: skip
 
 
 @pytest.mark.parametrize("answer", NONSENSE)

@@ -173,6 +173,45 @@ def test_asked_which_piece_the_answer_is_done_with(assistant):
     assert again.worn is not None and again.worn.item_id == dress.item_id
 
 
+def prices(answer):
+    return [card.price for card in answer.items]
+
+
+def test_cheapest_first_holds_for_what_is_looked_for_until_something_else_is(assistant):
+    session = assistant.start()
+    assistant.reply(session, "a dress")
+    ordered = assistant.reply(session, "cheapest first")
+    dresses = [one for one in assistant.tools.recommender.catalog if one.category == "dress" and one.in_stock]
+    assert prices(ordered) == sorted(one.price for one in dresses)[: len(ordered.items)]
+    assert "Cheapest first" in ordered.text and "cheapest first" in ordered.limits
+
+    more = assistant.reply(session, "show me more")
+    assert more.items and prices(more) == sorted(prices(more)) and prices(more)[0] >= prices(ordered)[-1]
+    refined = assistant.reply(session, "not red, under 90")
+    assert refined.items and prices(refined) == sorted(prices(refined))
+    dear = assistant.reply(session, "most expensive first")
+    assert prices(dear) == sorted(prices(dear), reverse=True) and prices(dear)[0] > prices(refined)[0]
+    assert assistant.reply(session, "now a coat").limits == ["coat", "under 90", "color: not red", "in stock"]
+
+
+def test_an_order_of_price_is_among_what_fits_and_can_be_taken_back(assistant):
+    session = assistant.start()
+    first = assistant.reply(session, "a dress for a wedding, the cheapest you have")
+    assert prices(first) == sorted(prices(first))
+    ranked = assistant.tools.recommend("", (), (), "wedding", 50, session.state.limits)
+    assert {card.item_id for card in first.items} <= {card.item_id for card in ranked.items}
+    shoes = assistant.reply(session, "what shoes go with the second? cheapest first")
+    assert {card.slot for card in shoes.items} == {"shoes"} and prices(shoes) == sorted(prices(shoes))
+    assert "cheapest first" in shoes.text
+    like = assistant.reply(session, "something like the second")
+    assert prices(like) == sorted(prices(like))
+    assert "cheapest first" not in assistant.forget(session, "cheapest first").limits
+    assistant.reply(session, "sort by price")
+    assert session.state.order == "cheapest"
+    assistant.reply(session, "sort by relevance")
+    assert session.state.order is None
+
+
 def test_how_a_message_was_read_is_told_once(assistant):
     def told(text, scene):
         return dataclasses.replace(assistant.reader.read(text, scene), note="Read by rules.")

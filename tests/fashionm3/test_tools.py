@@ -1,5 +1,6 @@
 """The tools alone: real items that keep every limit, alternatives that differ as asked, outfits completed, scored."""
 
+import dataclasses
 import io
 
 import numpy as np
@@ -8,11 +9,13 @@ from PIL import Image
 
 from fashionm3.catalogue_rows import CatalogueRows
 from fashionm3.changes import changes
+from fashionm3.choosing import by_price
 from fashionm3.limits import Limits
 from fashionm3.tools import Tools
 from fcn import Item
 from fcn.errors import ArtifactError, DataError
 from seqllm import Recommender
+from seqllm.recommender import Hit
 
 DRESSES = Limits(categories=("dress",))
 NARROW = Limits(categories=("dress",), under_price=80, not_attributes={"color": ("red",)})
@@ -177,3 +180,14 @@ def test_a_drawing_is_described_by_the_piece_and_what_shall_differ(tools):
 def test_results_are_json(tools):
     found = tools.recommend("dress")
     assert type(found).model_validate_json(found.model_dump_json()) == found
+
+
+def test_an_order_of_price_that_nobody_knows(tools):
+    with pytest.raises(DataError, match="no such order"):
+        tools.recommend("a dress", order="prettiest")
+    catalog = tools.recommender.catalog
+    hits = [Hit(catalog[row], 1.0, ()) for row in range(3)]
+    unpriced = dataclasses.replace(hits[1].item, price=None)
+    known = sorted((hits[0], hits[2]), key=lambda hit: hit.item.price)
+    assert by_price([hits[0], Hit(unpriced, 1.0, ()), hits[2]], "cheapest")[:2] == known
+    assert by_price([hits[0], Hit(unpriced, 1.0, ()), hits[2]], "dearest")[2].item is unpriced
