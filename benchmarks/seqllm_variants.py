@@ -52,7 +52,7 @@ def variants(recommender: Recommender, task: Task) -> dict[str, Variant]:
         found["dresswell/no-rerank"] = Variant(mix, reads=reads)
     for lam in (0.0, 1.0):
         found[f"dresswell/lambda={lam:.0f}"] = Variant(dataclasses.replace(mix, lam=lam), reads=reads)
-    for name, parts in {"peers": ("peers", "occasion"), "memory": ("memory",)}.items():
+    for name, parts in {"peers": ("peers", "occasion"), "memory": ("memory",), "fit": ("fit",)}.items():
         if any(getattr(mix, part) for part in parts):
             found[f"dresswell/no-{name}"] = Variant(dataclasses.replace(mix, **dict.fromkeys(parts, 0.0)), reads=reads)
     return found

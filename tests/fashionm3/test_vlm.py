@@ -8,6 +8,7 @@ from PIL import Image
 from transformers import JanusVQVAE
 
 from fashionm3 import vlm_training
+from fashionm3.calls import CALLS, line
 from fashionm3.dialogues import Turn
 from fashionm3.fashionrec import outfit_grid
 from fashionm3.vlm import FashionVLM
@@ -238,6 +239,20 @@ def test_lessons_show_every_kind(folder, chat):
     assert {(one.grid is None, one.codes is None) for one in made} >= {(True, False), (False, True)}
     assert all(one.prompt.learn.any() == (one.codes is None) for one in made)
     assert all((lessons[k].prompt.ids == made[k].prompt.ids).all() for k in range(5))
+
+
+def test_a_rare_task_and_calls_are_learnt_beside_the_common_ones(folder, chat):
+    talks = read_talks(folder)["train"]
+    rare = [dataclasses.replace(talk, task="rare") for talk in talks[:1]]
+    items = [folder.catalog[row] for row in split_items(folder)["train"]]
+    lessons = Lessons(chat, Wardrobe(folder), 96, items, None, [*talks[:40], *rare], 1)
+    tasks = len({talk.task for talk in talks[:40]}) + 1
+    rng = random.Random(0)
+    share = sum(lessons.any_talk(rng).task == "rare" for _ in range(600)) / 600
+    assert abs(share - 1 / tasks) < 0.07
+    said = {chat.text(one.prompt.ids[one.prompt.learn]) for one in (lessons.call(rng) for _ in range(400))}
+    assert said == {line(call) for call in CALLS}
+    assert all(example.grid is None and example.codes is None for example in (lessons.call(rng) for _ in range(5)))
 
 
 def test_saved_and_loaded_it_says_and_draws_the_same(vlm_run):
