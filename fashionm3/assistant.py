@@ -158,7 +158,9 @@ class Assistant:
 
     def _recommend(self, session: Session, state: State, wish: Wish, held: Limits) -> tuple[Answer, State]:
         slots = self.tools.slots_of(state.limits)
-        if state.outfit and slots and not {self._card(one).slot for one in state.outfit} & set(slots):
+        worn = {self._card(one).slot for one in state.outfit}
+        taken = worn.union(*(TAKEN.get(slot, ()) for slot in worn))
+        if state.outfit and slots and not taken & set(slots):
             return self._complete(session, state, replace(wish, items=()), held)
         if steps.sought(state) == steps.sought(session.state):  # nothing new was said: more of the same
             seen = {one for shown in state.shown for one in shown}

@@ -12,6 +12,10 @@ from dataclasses import dataclass
 from fashionm3.catalogue_words import Named, phrase, singular
 
 _JOINED = re.compile(r"\s*,?\s*(?:and|or|/|&)\s*(?:an? |some |also )?")
+_CORRECTED = re.compile(
+    r"(?:^|[,;.!?-]|\b(?:or|but|no|oh|well|wait|sorry)\b)[\s,;.!-]*"
+    r"(?:actually|sorry|wait|rather|i mean(?:t)?|no(?=[,.;!]))\b(?!.*\b(?:also|too|and)\b)"
+)
 _SENTENCE = re.compile(r"[.;!?]")
 
 
@@ -29,8 +33,11 @@ def wanted(text: str, kinds: Sequence[Kind], slot_of: Mapping[str, str]) -> tupl
     """The kinds that are wanted, and those that only describe one ("a shirt dress": a dress), both in their order.
 
     A wider kind gives way to one within it, unless both are joined ("a top or a t-shirt"). What she likes in general
-    ("I prefer pieces like that skirt.") gives way to what another sentence names. slot_of: category -> slot.
+    ("I prefer pieces like that skirt.") gives way to what another sentence names, and what she corrects ("a dress, no,
+    trousers") to what she means. slot_of: category -> slot.
     """
+    last = max((i for i in range(1, len(kinds)) if _corrected(text, kinds[i - 1], kinds[i])), default=0)
+    kinds = kinds[last:]
     within = [_within(one.named, slot_of) for one in kinds]
     left = list(range(len(kinds)))
     describing: list[Kind] = []
@@ -55,6 +62,10 @@ def _within(named: Named, slot_of: Mapping[str, str]) -> set[str]:
     if named.kind == "category":
         return set(named.values)
     return {category for category, slot in slot_of.items() if slot in named.values}
+
+
+def _corrected(text: str, one: Kind, other: Kind) -> bool:
+    return one.end <= other.start and _CORRECTED.search(text[one.end : other.start]) is not None
 
 
 def _together(text: str, one: Kind, other: Kind) -> bool:

@@ -93,7 +93,8 @@ def decide(read: Reading) -> Wish:
     if doing == "draw":
         return Wish("REQUEST:GET", _TOOL_OF[doing], items=items or (it if read.refs else ()), words=read.rest())
     answers = scene.asking and doing is None and (read.asked or not form(read.plain, "seeks"))
-    if call == "which" or call is None and (form(read.plain, "i_mean") or answers):
+    means = form(read.plain, "i_mean") and (read.refs or not read.limits)  # not "I meant a skirt"
+    if call == "which" or call is None and (means or answers):
         return Wish("INFORM:DISAMBIGUATE", items=items or (() if read.refs else it), asked=read.asked)
     if doing == "compare":
         if len(items) == 1 and form(read.plain, "about"):  # "tell me about the second"

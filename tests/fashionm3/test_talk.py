@@ -173,6 +173,23 @@ def test_asked_which_piece_the_answer_is_done_with(assistant):
     assert again.worn is not None and again.worn.item_id == dress.item_id
 
 
+def test_a_correction_takes_the_place_of_what_was_sought_and_keeps_the_rest(assistant):
+    session = assistant.start()
+    assistant.reply(session, "a red dress under 90 for a wedding, no silk")
+    answer = assistant.reply(session, "I meant trousers")
+    assert answer.items and {card.category for card in answer.items} == {"trousers"}
+    assert answer.limits == ["trousers", "under 90", "material: not silk", "in stock"] and answer.profile == ["wedding"]
+
+
+def test_what_cannot_be_worn_with_the_outfit_is_sought_in_its_place(assistant):
+    session = assistant.start()
+    assistant.reply(session, "a dress")
+    assistant.reply(session, "what shoes go with it?")
+    instead = assistant.reply(session, "actually, trousers")
+    assert instead.tool == "recommend" and {card.category for card in instead.items} == {"trousers"}
+    assert assistant.reply(session, "and a bag?").tool == "complete_outfit"
+
+
 def prices(answer):
     return [card.price for card in answer.items]
 
