@@ -248,7 +248,7 @@ FILLERS = frozenset(
     it's item items its just keep kind kindly kinds know lacking large last late later least leave left length less
     let let's like liked likely likes limit line little ll lol long look looked looking looks lot lots love loved
     lovely loves ma'am made make makes making man many match matches matching material matter may maybe me mean
-    mention mentioned middle might mind mine minute missing mm mmm moment more most mostly move much must my myself
+    meant mention mentioned middle might mind mine minute missing mm mmm moment more most mostly move much must my myself
     nah near need needed needs never new next nice nicely no none nope nor not nothing now number occasion occasions
     of off offer oh ok okay on once one ones only ooh open opposite option options or other others otherwise our out
     outfit over overall own paint pair particular party pattern people perfect perhaps person pick picked picture
