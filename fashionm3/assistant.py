@@ -196,7 +196,7 @@ class Assistant:
             return self._recommend(session, state, wish, held)
         slots = self.tools.slots_of(wish.limits)
         if not slots and wish.tool == "complete_outfit":  # the whole look, not what was looked for before
-            held = held.without("category")
+            held = held.of_any_kind()
         elif not slots:
             slots = self.tools.slots_of(held)
         board = tuple(one for one in worn if one in chosen or self._card(one).slot not in slots)

@@ -67,8 +67,7 @@ class CatalogueRows:
         found = []
         if limits.size is not None and not any(map(sizes, items)):
             found.append("size")
-        bounds = (limits.min_price, limits.max_price, limits.under_price)
-        if bounds != (None, None, None) and all(item.price is None for item in items):
+        if limits.without("price") != limits and all(item.price is None for item in items):
             found.append("price")
         return found
 

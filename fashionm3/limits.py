@@ -5,6 +5,7 @@ A limit is hard: no answer breaks it, and what the catalogue does not say of an 
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Iterable, Mapping
 
@@ -27,7 +28,7 @@ SHADES_OF = {
     "white": ("ivory", "off-white", "cream", "ecru"),
 }
 _FIELDS = {
-    "price": ("min_price", "max_price", "under_price"),
+    "price": ("min_price", "max_price", "under_price", "dearer_than", "cheaper_than"),
     "category": ("categories", "slots", "not_categories"),
     "size": ("size",),
 }
@@ -45,6 +46,8 @@ class Limits(BaseModel):
     min_price: float | None = Field(None, ge=0, description="this price or more")
     max_price: float | None = Field(None, ge=0, description="this price or less")
     under_price: float | None = Field(None, ge=0, description="less than this price")
+    cheaper_than: float | None = Field(None, ge=0, description="less than this, the price of a piece compared with")
+    dearer_than: float | None = Field(None, ge=0, description="more than this, the price of a piece compared with")
     attributes: Mapping[str, tuple[str, ...]] = Field(default_factory=dict, description="name -> one of these values")
     not_attributes: Mapping[str, tuple[str, ...]] = Field(default_factory=dict, description="name -> none of these")
     size: str | None = Field(None, description="to be had in this size")
@@ -61,6 +64,8 @@ class Limits(BaseModel):
             and (self.min_price is None or (price is not None and price >= self.min_price))
             and (self.max_price is None or (price is not None and price <= self.max_price))
             and (self.under_price is None or (price is not None and price < self.under_price))
+            and (self.cheaper_than is None or (price is not None and price < self.cheaper_than))
+            and (self.dearer_than is None or (price is not None and price > self.dearer_than))
             and (self.size is None or _in(self.size, sizes(item)))
             and (item.in_stock or not self.in_stock)
             and item.item_id not in self.not_items
@@ -71,23 +76,22 @@ class Limits(BaseModel):
     def joined(self, said: Limits, lifted: Iterable[str] = ()) -> Limits:
         """These limits after a message that says `said` and takes `lifted` back (fashionm3.wish.Wish).
 
-        A new category takes the old one's place, and with it go the size and what was wanted of that kind of piece;
+        A new category takes the old one's place, and with it goes what was of that kind of piece (`of_any_kind`);
         prices, what was refused, and stock hold on until they are lifted. A new bound of price takes the old one's
-        place, also that of an opposite bound it contradicts. Of a value wanted now and refused before, or the other
-        way round, the newer word holds.
+        place, also that of an opposite bound it contradicts; one by comparison leaves those stated. Of a value wanted
+        now and refused before, or the other way round, the newer word holds.
         """
-        kept = self.without(*lifted).model_dump()
+        before = self.without(*lifted)
+        kept = before.model_dump()
         if (said.categories or said.slots) and self._kinds() != said._kinds():
-            kept |= {"categories": said.categories, "slots": said.slots, "attributes": {}, "size": None}
+            kept = before.of_any_kind().model_dump() | {"categories": said.categories, "slots": said.slots}
             kept["not_categories"] = tuple(name for name in kept["not_categories"] if not _in(name, said.categories))
-        if said.max_price is not None or said.under_price is not None:
-            kept |= {"max_price": said.max_price, "under_price": said.under_price}
-            if (kept["min_price"] or 0) >= min(_given(said.max_price, said.under_price)):
-                kept["min_price"] = None
-        if said.min_price is not None:
-            kept["min_price"] = said.min_price
-            for name in ("max_price", "under_price"):
-                if getattr(said, name) is None and kept[name] is not None and kept[name] <= said.min_price:
+        low, high = ("min_price", "dearer_than"), ("max_price", "under_price", "cheaper_than")
+        for these, those, contradicts in ((high, low, operator.ge), (low, high, operator.le)):
+            new = {name: bound for name in these if (bound := getattr(said, name)) is not None}
+            kept |= dict.fromkeys(these if new.keys() - {"cheaper_than", "dearer_than"} else ()) | new
+            for name in those if new else ():
+                if getattr(said, name) is None and any(contradicts(kept[name] or 0, bound) for bound in new.values()):
                     kept[name] = None
         kept["size"] = said.size or kept["size"]
         kept["in_stock"] = kept["in_stock"] if "in_stock" not in said.model_fields_set else said.in_stock
@@ -110,6 +114,12 @@ class Limits(BaseModel):
     def leaving(self, items: Iterable[str]) -> Limits:
         """These limits, and none of some pieces (ids)."""
         return self.model_copy(update={"not_items": tuple(dict.fromkeys([*self.not_items, *items]))})
+
+    def of_any_kind(self) -> Limits:
+        """These limits less what is of one kind of piece: the kind, its size, what is wanted of it, and prices that it
+        was compared by."""
+        own = ("categories", "slots", "size", "attributes", "cheaper_than", "dearer_than")
+        return Limits(**{name: value for name, value in self if name not in own})
 
     def elsewhere(self, before: Limits) -> bool:
         """Whether these are limits of another kind of piece than those before, which were of some kind."""
@@ -140,7 +150,8 @@ class Limits(BaseModel):
             wanted = [" or ".join(map(one_line, self.categories or self.slots))]
             words = [word for word in wanted if word] + [f"no {one_line(name)}" for name in self.not_categories]
             found.append(("category", ", ".join(words)))
-        bounds = (("from", self.min_price), ("up to", self.max_price), ("under", self.under_price))
+        under = min(_given(self.under_price, self.cheaper_than), default=None)
+        bounds = (("from", self.min_price), ("over", self.dearer_than), ("up to", self.max_price), ("under", under))
         prices = [f"{word} {bound:g}" for word, bound in bounds if bound is not None]
         if prices:
             found.append(("price", ", ".join(prices)))

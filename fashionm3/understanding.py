@@ -179,7 +179,7 @@ def _priced(read: Reading, limits: Limits, named: tuple[str, ...]) -> Limits:
     if not prices:
         return limits
     return limits.model_copy(
-        update={"under_price": min(prices)} if "cheaper" in read.changes else {"min_price": max(prices)}
+        update={"cheaper_than": min(prices)} if "cheaper" in read.changes else {"dearer_than": max(prices)}
     )
 
 

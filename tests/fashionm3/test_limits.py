@@ -25,6 +25,9 @@ RED = item(color="red", length="midi", sizes="S, M / L")
         ({"max_price": 50}, True),
         ({"under_price": 50}, False),
         ({"under_price": 50.01}, True),
+        ({"cheaper_than": 50}, False),
+        ({"cheaper_than": 51, "dearer_than": 49}, True),
+        ({"dearer_than": 50}, False),
         ({"min_price": 50}, True),
         ({"min_price": 51}, False),
         ({"attributes": {"color": ("blue", "RED")}}, True),
@@ -102,6 +105,19 @@ def test_gray_is_grey_and_names_of_colour_are_one():
          {"not_attributes": {"fit": ("slim",)}}),
         ({"under_price": 80, "size": "M", "not_items": ("a",)}, {}, ("all",), {"not_items": ("a",)}),
         ({"under_price": 80}, {"under_price": 60}, ("price",), {"under_price": 60}),
+        ({"under_price": 80, "cheaper_than": 60}, {"slots": ("shoes",)}, (), {"under_price": 80, "slots": ("shoes",)}),
+        ({"categories": ("dress",), "under_price": 80, "cheaper_than": 60}, {"slots": ("shoes",)}, (),
+         {"under_price": 80, "slots": ("shoes",)}),
+        ({"categories": ("dress",), "dearer_than": 60}, {"categories": ("coat",)}, (), {"categories": ("coat",)}),
+        ({"categories": ("dress",), "cheaper_than": 60}, {"attributes": {"color": ("red",)}}, (),
+         {"categories": ("dress",), "cheaper_than": 60, "attributes": {"color": ("red",)}}),
+        ({"under_price": 80, "cheaper_than": 60}, {"cheaper_than": 50}, (), {"under_price": 80, "cheaper_than": 50}),
+        ({"cheaper_than": 60}, {"max_price": 80}, (), {"max_price": 80}),
+        ({"cheaper_than": 60}, {"dearer_than": 90}, (), {"dearer_than": 90}),
+        ({"dearer_than": 90}, {"cheaper_than": 60}, (), {"cheaper_than": 60}),
+        ({"max_price": 80}, {"dearer_than": 90}, (), {"dearer_than": 90}),
+        ({"min_price": 40, "dearer_than": 50}, {"min_price": 30}, (), {"min_price": 30}),
+        ({"under_price": 80, "cheaper_than": 60}, {}, ("price",), {}),
         ({}, {}, ("stock",), {"in_stock": False}),
     ],
 )  # fmt: skip
@@ -114,6 +130,7 @@ def test_each_limit_can_be_taken_back_by_its_name():
         categories=("dress",), not_categories=("coat",), min_price=10, under_price=80.5, size="M",
         attributes={"color": ("blue",)}, not_attributes={"color": ("red",), "fit": ("slim", "tight")},
     )  # fmt: skip
+    assert ("price", "from 10, under 60") in limits.model_copy(update={"cheaper_than": 60.0}).each()
     words = dict(limits.each())
     assert words["price"] == "from 10, under 80.5"
     assert words["color"] == "color: blue, not red"

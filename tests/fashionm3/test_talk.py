@@ -190,6 +190,26 @@ def test_what_cannot_be_worn_with_the_outfit_is_sought_in_its_place(assistant):
     assert assistant.reply(session, "and a bag?").tool == "complete_outfit"
 
 
+def test_cheaper_than_a_piece_is_of_its_kind_alone(assistant):
+    session = assistant.start()
+    first = assistant.reply(session, "a dress under 300").items[0]
+    bound = f"under {first.price:g}"
+    assert bound in ", ".join(assistant.reply(session, "cheaper than the first").limits)
+    assert bound in ", ".join(assistant.reply(session, "not red").limits)
+    shoes = assistant.reply(session, "what shoes go with it?")
+    assert "under 300" in shoes.limits and bound not in shoes.limits
+    assert "under 300" in assistant.reply(session, "now a coat").limits
+
+
+def test_a_whole_look_is_not_held_to_what_was_wanted_of_its_first_piece(assistant):
+    session = assistant.start()
+    assistant.reply(session, "a red dress")
+    assistant.reply(session, "cheaper, not silk")
+    look = assistant.reply(session, "what goes with it?")
+    assert {item.attributes["color"] for item in items(assistant, look)} != {"red"}
+    assert all(item.attributes["material"] != "silk" for item in items(assistant, look))
+
+
 def prices(answer):
     return [card.price for card in answer.items]
 

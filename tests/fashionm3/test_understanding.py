@@ -64,7 +64,7 @@ def test_pieces_that_have_left_the_shop_are_passed_over(reader):
     scene = Scene((("gone", "A"),), "gone")
     assert reader.read("the red one", scene).items == ("A",)
     assert reader.read("how much is the first?", scene).items == ()
-    assert reader.read("cheaper", scene).limits.under_price == 100.0
+    assert reader.read("cheaper", scene).limits.cheaper_than == 100.0
 
 
 def test_a_picture_alone_is_searched_with(reader):
