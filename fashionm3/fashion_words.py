@@ -248,12 +248,12 @@ FILLERS = frozenset(
     it's item items its just keep kind kindly kinds know lacking large last late later least leave left length less
     let let's like liked likely likes limit line little ll lol long look looked looking looks lot lots love loved
     lovely loves ma'am made make makes making man many match matches matching material matter may maybe me mean
-    meant mention mentioned middle might mind mine minute missing mm mmm moment more most mostly move much must my myself
-    nah near need needed needs never new next nice nicely no none nope nor not nothing now number occasion occasions
-    of off offer oh ok okay on once one ones only ooh open opposite option options or other others otherwise our out
-    outfit over overall own paint pair particular party pattern people perfect perhaps person pick picked picture
-    pictures piece pieces please pls plus plz point possible possibly pounds prefer preferably pretty previous price
-    probably product products proper purchase put question quick quickly quite rack rather re ready real really
+    meant mention mentioned middle might mind mine minute missing mm mmm moment more most mostly move much must my
+    myself nah near need needed needs never new next nice nicely no none nope nor not nothing now number occasion
+    occasions of off offer oh ok okay on once one ones only ooh open opposite option options or other others otherwise
+    our out outfit over overall own paint pair particular party pattern people perfect perhaps person pick picked
+    picture pictures piece pieces please pls plus plz point possible possibly pounds prefer preferably pretty previous
+    price probably product products proper purchase put question quick quickly quite rack rather re ready real really
     recommend recommendation recommendations remove render replace replaced reset rest right room row said same save
     saw say search second section see seem seems seen select selection sell set several she shelf shop shopping should
     show showed showing shown side similar simply since sir sister's six sixth size sizes sketch so some somebody
@@ -263,9 +263,9 @@ FILLERS = frozenset(
     they'd they're thing things think third this those though thought three through thx till time times to today
     together tomorrow tonight too top total totally toward towards true try trying two ty type types ugh ugly uh um
     under undo until up upon us usd use ve very view visualise visualize wait wall want wanted wants wardrobe was
-    wasn't watch way we we'll wear wearing well went were what what's whatever when where whether which while who
-    who's whole whose why will wish with within without won't wonder wonderful wondering wont work works would
-    wouldn't wow yeah year yep yes yet you you'd you'll you're your yours youve""".split()
+    wasn't watch way we we'll wear wearing well went were what what's whatever when where whether which while who who's
+    whole whose why will wish with within without won't wonder wonderful wondering wont work works would wouldn't wow
+    yeah year yep yes yet you you'd you'll you're your yours youve""".split()
 )  # fmt: skip
 # English near the words of clothes that is no misspelling of them.
 NO_TYPO = frozenset(
