@@ -17,9 +17,9 @@ from seqllm.ranker import Question
 from seqllm.recommender import Hit, Recommender
 
 POOL = 200  # the most similar pieces among which an alternative is looked for
-WISHED = 100  # pieces that both judges of a completion see
+WISHED = 100  # pieces of a completion without a wish
 RANK_OFFSET = 60
-FITTING = 0.25  # share of what may be shown that fits a wish well enough to be put in order of price
+FITTING = 0.25  # share of what may be shown that fits a wish well enough for something else to order it
 LONGEST = 500  # characters of a wish that are searched for
 
 
@@ -46,7 +46,7 @@ def selling(recommender: Recommender, allowed: np.ndarray, k: int, diversity: fl
 
 
 def fitting(allowed: np.ndarray, k: int) -> int:
-    """How many of the best are put in order of price, where k of them are shown."""
+    """How many of the best by a wish fit it, where k of them are to be shown."""
     return int(min(POOL, max(5 * k, FITTING * allowed.sum())))
 
 
@@ -78,17 +78,21 @@ def alike(
 
 def completing(
     recommender: Recommender, outfit: Sequence[str], slot: str, profile, wish: str, occasion: str | None,
-    allowed: np.ndarray,
+    allowed: np.ndarray, k: int,
 ) -> list[Hit]:  # fmt: skip
-    """Allowed pieces of a slot, best first: by the outfit's score, and by what it is for where she said so."""
+    """Allowed pieces of a slot, best first, k of which are to be shown: by the outfit's score; where she said what it
+    is for, those that fit that, by both. What it is for is judged without the outfit, whose pieces would turn the
+    ranking to what they are for themselves."""
     if not allowed.any():
         return []
     if recommender.fcn is None:  # what was chosen together stands in for what hangs together
         return recommender.recommend(list(outfit), profile, wish or None, occasion, WISHED, allowed)
-    whole = recommender.complete(list(outfit), slot, profile, WISHED, allowed)
     if not (wish or occasion):
-        return whole
-    return fused(whole, recommender.recommend(list(outfit), profile, wish or None, occasion, WISHED, allowed))
+        return recommender.complete(list(outfit), slot, profile, WISHED, allowed)
+    fit = recommender.recommend([], profile, wish or None, occasion, fitting(allowed, k), allowed)
+    candidates = np.zeros_like(allowed)
+    candidates[recommender.catalog.rows([hit.item.item_id for hit in fit])] = True
+    return fused(recommender.complete(list(outfit), slot, profile, len(fit), candidates), fit)
 
 
 def fused(first: Sequence[Hit], second: Sequence[Hit]) -> list[Hit]:

@@ -159,8 +159,8 @@ class Tools:
         order: str | None = None,
     ) -> Found:
         """Pieces that finish an outfit. One slot: its k best; several, or none named (then all that are missing): the
-        best of each. text, occasion: what it is for; the outfit's score and that are weighed alike. order: as for
-        `recommend`."""
+        best of each. text, occasion: what it is for; among what fits that, it and the outfit's score are weighed alike.
+        order: as for `recommend`."""
         pieces = [self._item(item_id) for item_id in outfit]
         if not pieces:
             raise DataError(Problem(None, None, "outfit", None, "empty", "give the pieces it has"))
@@ -178,7 +178,7 @@ class Tools:
             allowed, said = self._allowed(limits.model_copy(update={"slots": (slot,)}), each, order)
             notes += said
             wish = choosing.phrased(text, limits.categories or (slot,), occasion) if text or occasion else ""
-            best = choosing.completing(self.recommender, outfit, slot, profile, wish, occasion, allowed)
+            best = choosing.completing(self.recommender, outfit, slot, profile, wish, occasion, allowed, each)
             best = choosing.by_price(best[: choosing.fitting(allowed, each)] if order else best, order)
             hits += best[:each]
         return self._found(hits, list(dict.fromkeys(notes)))

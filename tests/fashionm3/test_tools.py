@@ -9,7 +9,7 @@ from PIL import Image
 
 from fashionm3.catalogue_rows import CatalogueRows
 from fashionm3.changes import changes
-from fashionm3.choosing import by_price
+from fashionm3.choosing import by_price, fitting
 from fashionm3.limits import Limits
 from fashionm3.tools import Tools
 from fcn import Item
@@ -180,6 +180,21 @@ def test_a_drawing_is_described_by_the_piece_and_what_shall_differ(tools):
 def test_results_are_json(tools):
     found = tools.recommend("dress")
     assert type(found).model_validate_json(found.model_dump_json()) == found
+
+
+def test_what_finishes_an_outfit_for_an_occasion_fits_the_occasion(tools):
+    """However well it goes with the pieces: they say nothing of what it is for."""
+    recommender, shoes = tools.recommender, Limits(slots=("shoes",))
+    allowed = tools.rows(shoes)
+    ranked = recommender.recommend([], None, "shoes for wedding", "wedding", int(allowed.sum()), allowed)
+    fit = {hit.item.item_id for hit in ranked[: fitting(allowed, 4)]}
+    assert len(fit) < len(ranked) / 2
+    catalog = recommender.catalog
+    dresses = [item for item in catalog if item.category == "dress"]
+    casual = [item.item_id for item in dresses if item.attributes.get("formality") == "casual"]
+    for dress in casual[:5]:
+        found = tools.complete_outfit([dress], ["shoes"], occasion="wedding")
+        assert len(found.items) == 4 and {card.item_id for card in found.items} <= fit
 
 
 def test_an_order_of_price_that_nobody_knows(tools):
