@@ -4,10 +4,10 @@
     python -m fashionm3 mcp  --recommender runs/demo/seqllm --data runs/demo/data [--http --port 8000]
     python -m fashionm3 talk --recommender runs/demo/seqllm --data runs/demo/data [--save talk.json]
 
-app and mcp --http listen on the loopback alone unless --host says otherwise; then name the hosts they are called by
-with --allow-host. Who says which tool is to answer: the built-in rules; with --vlm-reads the --vlm model; with
---endpoint the model of an OpenAI-compatible address, whose key is taken from OPENAI_API_KEY. In a terminal talk,
-"/picture FILE" adds a picture of you. Errors: one line to stderr, exit code 2.
+app and mcp --http listen on the loopback alone unless --host says otherwise. They answer who calls them by an address,
+by "localhost", or by a name given with --host or --allow-host. Who says which tool is to answer: the built-in rules;
+with --vlm-reads the --vlm model; with --endpoint the model of an OpenAI-compatible address, whose key is taken from
+OPENAI_API_KEY. In a terminal talk, "/picture FILE" adds a picture of you. Errors: one line to stderr, exit code 2.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("--host", default="127.0.0.1", help="default %(default)s")
         command.add_argument("--port", type=int, default=7860 if name == "app" else 8000, help="default %(default)s")
         command.add_argument("--allow-host", action="append", default=[], metavar="NAME",
-                             help="a name this server is called by, where it is not the loopback's")  # fmt: skip
+                             help="another name this server is called by, as shop.example")  # fmt: skip
     return root
 
 

@@ -19,7 +19,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.responses import PlainTextResponse
 
 from fashionm3.assistant import Assistant
-from fashionm3.gate import LOOPBACK, UPLOAD, Gate
+from fashionm3.gate import UPLOAD, Gate, OwnNames
 from fashionm3.page import Page
 from fashionm3.plain import plain
 from fashionm3.uploads import small_jpeg, take_picture
@@ -65,8 +65,8 @@ def blocks(page: Page) -> gr.Blocks:
 
 
 def application(page: Page, host: str = "127.0.0.1", port: int = 7860, hosts: Sequence[str] = ()) -> FastAPI:
-    """The whole server: gradio's page behind the gate, and the routes for pictures. hosts: names it answers for; by
-    default those of the loopback, or any where it listens to more."""
+    """The whole server: gradio's page behind the gate, and the routes for pictures. hosts: names it answers for beside
+    `host`, "localhost" and addresses."""
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
     @contextlib.asynccontextmanager
@@ -122,7 +122,8 @@ def application(page: Page, host: str = "127.0.0.1", port: int = 7860, hosts: Se
         ssr_mode=False, pwa=False, mcp_server=False, theme=_theme(), css_paths=WEB / "page.css",
         js=(WEB / "page.js").read_text(encoding="utf-8"),
     )  # fmt: skip
-    server.add_middleware(Gate, hosts=hosts or (LOOPBACK if host in (*LOOPBACK, "::1") else ()))
+    server.add_middleware(Gate)
+    server.add_middleware(OwnNames, names=(host, *hosts))
     return server
 
 

@@ -1,12 +1,13 @@
-"""What stands before the page's server: known paths only, for this host only, not too much and not too often.
+"""What stands before the servers: own names only; before the page's, known paths only, not too much and too often.
 
 gradio brings routes this page has no use for: files by path, a proxy, uploads to disk, monitoring. None answers.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from mcp.server.transport_security import RequestBodyLimitMiddleware
@@ -19,7 +20,6 @@ from fashionm3.rate import RateLimit
 from fashionm3.session import FILE_BYTES
 from fashionm3.uploads import MAX_BYTES, too_large_remedy
 
-LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 UPLOAD = "/picture/mine"
 RATE, BURST = 40.0, 200  # requests of one client a second, and at once; a whole office may sit behind one address
 UPLOAD_RATE, UPLOAD_BURST = 1.0, 20  # pictures of one client, as each is held in memory while it arrives
@@ -47,11 +47,35 @@ _HEADERS = (
 )
 
 
-class Gate:
-    """ASGI middleware. hosts: names this server is called by, without port; any where empty."""
+class OwnNames:
+    """ASGI middleware: who calls this server by a name that is not its own gets nothing, nor does a page of another's.
 
-    def __init__(self, app: ASGIApp, hosts: Sequence[str] = LOOPBACK, limit: RateLimit | None = None):
-        self.hosts = frozenset(hosts)
+    A web page can point its own name at any address and then read what is served there (DNS rebinding). Addresses and
+    "localhost" cannot be pointed elsewhere, so they are always answered; other names where they are among `names`.
+    """
+
+    def __init__(self, app: ASGIApp, names: Iterable[str] = ()):
+        self._app = app
+        self.names = frozenset(map(str.lower, names))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refusal = self._refusal(Headers(scope=scope)) if scope["type"] == "http" else None
+        return await (self._app if refusal is None else refusal)(scope, receive, send)
+
+    def _refusal(self, headers: Headers) -> PlainTextResponse | None:
+        host, origin = _name(headers.get("host", "")), headers.get("origin")
+        if not (host == "localhost" or host in self.names or _is_address(host)):
+            remedy = "start it with --allow-host and that name if it is its own"
+            return PlainTextResponse(f"This server does not answer for {host[:80]!r}; {remedy}.", 421)
+        if origin is not None and _name(urlsplit(origin).netloc) not in (host, *self.names):
+            return PlainTextResponse("Another page may not ask here.", 403)
+        return None
+
+
+class Gate:
+    """ASGI middleware of the page: its known paths and its own scripts alone, not too much and not too often."""
+
+    def __init__(self, app: ASGIApp, limit: RateLimit | None = None):
         self.limit = RateLimit(RATE, BURST) if limit is None else limit  # an unused one counts as false
         self.uploads = RateLimit(UPLOAD_RATE, UPLOAD_BURST)
         self._app = app
@@ -85,9 +109,6 @@ class Gate:
         known = _OPEN.get(method)
         if known is None or not known.fullmatch(request.scope["path"]):
             return PlainTextResponse("There is nothing here.", 404)
-        host = _name(request.headers.get("host", ""))
-        if self.hosts and host not in self.hosts:
-            return PlainTextResponse(f"This server does not answer for {host[:80]!r}.", 421)
         origin = request.headers.get("origin")
         if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
             return PlainTextResponse("Another page may not ask here.", 403)
@@ -104,3 +125,10 @@ class Gate:
 def _name(host: str) -> str:
     """A Host header without its port."""
     return re.sub(r":\d+$", "", host.strip().lower())
+
+
+def _is_address(host: str) -> bool:
+    try:
+        return bool(ipaddress.ip_address(host[1:-1] if host.startswith("[") and host.endswith("]") else host))
+    except ValueError:
+        return False

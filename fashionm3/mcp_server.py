@@ -21,7 +21,7 @@ from pydantic import BaseModel, Field
 from starlette.applications import Starlette
 
 from fashionm3.assistant import Assistant
-from fashionm3.gate import LOOPBACK
+from fashionm3.gate import OwnNames
 from fashionm3.limits import Limits
 from fashionm3.plain import plain
 from fashionm3.rate import TALK_BURST, TALK_RATE, RateLimit
@@ -191,15 +191,12 @@ def build(assistant: Assistant, visits: Sessions | None = None) -> MCPServer:
 
 
 def http_app(server: MCPServer, host: str, hosts: Sequence[str] = ()) -> Starlette:
-    """The server's streamable HTTP endpoint, /mcp. It answers only for `hosts` (names without port), by default those
-    of the loopback or `host`: a web page that points its own name here (DNS rebinding) gets nothing."""
-    names = list(hosts) or (list(LOOPBACK) if host in (*LOOPBACK, "::1") else [host])
-    security = TransportSecuritySettings(
-        enable_dns_rebinding_protection=True,
-        allowed_hosts=[form for name in names for form in (name, f"{name}:*")],
-        allowed_origins=[f"http{s}://{form}" for s in ("", "s") for name in names for form in (name, f"{name}:*")],
-    )
-    return server.streamable_http_app(host=host, max_request_body_size=BODY, transport_security=security)
+    """The server's streamable HTTP endpoint, /mcp. It answers for `host`, `hosts` (names without port), "localhost" and
+    addresses alone: a web page that points its own name here (DNS rebinding) gets nothing."""
+    named_by_us = TransportSecuritySettings(enable_dns_rebinding_protection=False)  # which knows lists of hosts alone
+    app = server.streamable_http_app(host=host, max_request_body_size=BODY, transport_security=named_by_us)
+    app.add_middleware(OwnNames, names=(host, *hosts))
+    return app
 
 
 def serve(assistant: Assistant, host: str | None, port: int, hosts: Sequence[str] = ()) -> None:

@@ -12,11 +12,11 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from fashionm3.app import blocks, forget
+from fashionm3.app import application, blocks, forget
 from fashionm3.assistant import Assistant
 from fashionm3.cards import Round, card_html, round_html, talk_html
-from fashionm3.gate import UPLOAD, Gate
-from fashionm3.mcp_server import ToolsOverMCP
+from fashionm3.gate import UPLOAD, Gate, OwnNames
+from fashionm3.mcp_server import ToolsOverMCP, build, http_app
 from fashionm3.page import Page
 from fashionm3.panel import panel_html
 from fashionm3.plain import FAILED
@@ -68,7 +68,7 @@ def test_the_gate_slows_down_who_asks_too_much_or_sends_too_many_pictures():
         return PlainTextResponse(f"{len(await request.body())}")
 
     routes = [Route(path, served, methods=["POST"]) for path in ("/gradio_api/cancel", UPLOAD)]
-    gate = Gate(Starlette(routes=routes), hosts=(), limit=RateLimit(0.01, 3))
+    gate = Gate(Starlette(routes=routes), limit=RateLimit(0.01, 3))
     client = TestClient(gate)
     told = [client.post("/gradio_api/cancel") for _ in range(5)]
     assert [one.status_code for one in told] == [200, 200, 200, 429, 429]
@@ -76,6 +76,21 @@ def test_the_gate_slows_down_who_asks_too_much_or_sends_too_many_pictures():
     sent = [client.post(UPLOAD, content=b"12345") for _ in range(30)]
     assert sent[0].text == "5" and {one.status_code for one in sent} == {200, 429}
     assert client.post("/gradio_api/upload").status_code == client.put("/gradio_api/cancel").status_code == 404
+
+
+@pytest.mark.parametrize(("host", "status"), [
+    ("192.168.1.7:7860", 422), ("127.0.0.1", 422), ("localhost:7860", 422), ("[::1]:7860", 422), ("[fe80::1]", 422),
+    ("Shop.example:7860", 422), ("evil.example", 421), ("evil.example:7860", 421), ("localhost.evil.example", 421),
+    ("127.0.0.1.evil.example", 421), ("1.2.3.4@evil.example", 421), ("", 421),
+])  # fmt: skip
+def test_a_server_for_all_the_network_answers_for_addresses_and_names_it_was_told(page, host, status):
+    served = TestClient(application(page, "0.0.0.0", hosts=("shop.example",)))
+    assert served.get("/talk.json", headers={"host": host}).status_code == status
+    own, other = (TestClient(OwnNames(PlainTextResponse("served"), ("0.0.0.0", "shop.example"))).post(
+        "/", headers={"host": host, "origin": origin}) for origin in (f"http://{host}", "http://6.6.6.6"))  # fmt: skip
+    assert (own.status_code, other.status_code) == ((200, 403) if status == 422 else (421, 421))
+    over_mcp = TestClient(http_app(build(page.assistant), "0.0.0.0", ("shop.example",)))
+    assert over_mcp.get("/elsewhere", headers={"host": host}).status_code == (404 if status == 422 else 421)
 
 
 def test_the_page_and_the_mcp_server_keep_the_store_they_are_given(page):
