@@ -41,9 +41,14 @@ class Assistant:
     def __init__(self, tools: Tools, reader: Reader | None = None, k: int = SHOWN):
         self.tools, self.k = tools, k
         recommender = tools.recommender
-        self.occasions = recommender.ranker.evidence.peers.occasions
-        self.reader = reader or BuiltInReader(recommender.catalog, recommender.vocabulary, self.occasions)
+        self._rules = BuiltInReader(recommender.catalog, recommender.vocabulary, self.occasions) if not reader else None
+        self.reader = reader or self._rules
         tools.warm()
+
+    @property
+    def occasions(self) -> Sequence[str]:
+        """Names of the occasions the recommender knows."""
+        return self.tools.recommender.ranker.evidence.peers.occasions
 
     def start(self) -> Session:
         return Session()
@@ -134,6 +139,8 @@ class Assistant:
 
     def _read(self, text: str, scene: Scene) -> Wish:
         text, scene, items = named(text, scene, lambda item_id: self._card(item_id).title)
+        if self._rules is not None:  # which others may lean on
+            self._rules.follow(self.tools.recommender.catalog, self.occasions)
         wish = self.reader.read(text, scene)
         return replace(wish, items=tuple(dict.fromkeys([*items, *wish.items]))) if items else wish
 

@@ -46,14 +46,22 @@ _SEVERAL = re.compile(r"\b(?:the|those|these|of) (?:two|three|2|3)\b|\b(?:both|e
 class BuiltInReader:
     """Reads messages about a catalogue. `vocabulary`: labels of people; `occasions`: names the recommender knows.
 
-    The catalogue is read once, here. A message takes a few milliseconds, however large it is.
+    The catalogue is read once, here or by `follow`. A message takes a few milliseconds, however large it is.
     """
 
     def __init__(self, catalog: Catalog, vocabulary: LabelVocabulary, occasions: Sequence[str] = ()):
-        self.words = CatalogueWords(catalog, occasions)
-        self.bindings = Bindings(self.words)
         self.people = ProfileWords(vocabulary)
-        self.references = References(catalog, self.words)
+        self._read(catalog, occasions)
+
+    def follow(self, catalog: Catalog, occasions: Sequence[str] = ()) -> None:
+        """Read another catalogue from now on; the one it reads already costs nothing."""
+        if catalog is not self.references.catalog:
+            self._read(catalog, occasions)
+
+    def _read(self, catalog: Catalog, occasions: Sequence[str]) -> None:
+        words = CatalogueWords(catalog, occasions)
+        # At once: other talks go on meanwhile.
+        self.words, self.bindings, self.references = words, Bindings(words), References(catalog, words)
 
     def read(self, text: str, scene: Scene, call: str | None = None) -> Wish:
         """A message as a wish. Any text has one: what says nothing is `vague`.

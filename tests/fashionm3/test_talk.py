@@ -12,6 +12,7 @@ from fashionm3.changes import changes
 from fashionm3.results import Answer
 from fashionm3.session import Session
 from fashionm3.tools import Tools
+from fcn import Item
 from fcn.errors import DataError
 from seqllm import Recommender
 
@@ -247,6 +248,19 @@ def test_an_order_of_price_is_among_what_fits_and_can_be_taken_back(assistant):
     assert session.state.order == "cheapest"
     assistant.reply(session, "sort by relevance")
     assert session.state.order is None
+
+
+def test_the_reader_follows_a_catalogue_that_changes(trained):
+    recommender = Recommender.from_pretrained(trained.seqllm)
+    assistant = Assistant(Tools(recommender, trained.data))
+    session = assistant.start()
+    assert not assistant.reply(session, "a kimono").limits.count("kimono")
+    recommender.add_items([Item("new", "Red silk kimono", "kimono", "outerwear", None, {"color": "red"}, 60.0)])
+    answer = assistant.reply(session, "a kimono")
+    assert [card.item_id for card in answer.items] == ["new"] and "kimono" in answer.limits
+    words = assistant.reader.words
+    assistant.reply(session, "in red")
+    assert assistant.reader.words is words  # read once
 
 
 def test_how_a_message_was_read_is_told_once(assistant):
