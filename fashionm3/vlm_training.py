@@ -61,7 +61,7 @@ class Options:
 
 class UnifiedLoss(nn.Module):
     """``forward(**batch)`` of vlm_data.Collator -> {"loss", "text", "picture"}: mean cross entropy (nats) of the
-    assistant's words, of the picture's codes (each where the batch has any), and their sum.
+    assistant's words, examples counting alike, of the picture's codes (each where the batch has any), and their sum.
 
     disturbed: in training, of each picture a random share up to this of the codes that are read is replaced by any
     others. Codes say so much of the next ones that the words would long go unheard.
@@ -84,15 +84,7 @@ class UnifiedLoss(nn.Module):
         device = input_ids.device
         with torch.autocast(device.type, torch.bfloat16, enabled=self.training and fast_bfloat16(device)):
             if not draws.all():  # apart, as talks are much longer than requests to draw
-                ids, mask, asked = _trimmed(~draws, attention_mask, input_ids, attention_mask, labels)
-                embedded = self.model.get_input_embeddings()(ids)
-                if pixel_values is not None:
-                    seen = janus.get_image_features(pixel_values.to(self.model.dtype), return_dict=True).pooler_output
-                    shown = (ids == self.model.config.image_token_id)[..., None]
-                    embedded = embedded.masked_scatter(shown, seen.to(embedded.dtype))
-                said, next_words = asked[:, 1:] != IGNORED, asked[:, 1:]
-                scores = self.model.lm_head(self._states(embedded, mask)[said])
-                losses["text"] = F.cross_entropy(scores.float(), next_words[said])
+                losses["text"] = self._said(~draws, input_ids, attention_mask, labels, pixel_values)
             if codes is not None:
                 ids, mask, placed = _trimmed(draws, attention_mask, input_ids, attention_mask, drawn)
                 embedded = self.model.get_input_embeddings()(ids)
@@ -101,6 +93,33 @@ class UnifiedLoss(nn.Module):
                 scores = janus.generation_head(self._states(embedded, mask)[placed[:, 1:]])
                 losses["picture"] = F.cross_entropy(scores.float(), codes.reshape(-1))
         return {"loss": sum(losses.values()), **losses}
+
+    def _said(
+        self, rows: Tensor, ids: Tensor, mask: Tensor, labels: Tensor, pixel_values: Tensor | None
+    ) -> Tensor:
+        """Mean over some rows of the mean cross entropy of what the assistant says in each: a call of three words
+        counts as much as a long talk. Short rows are read apart from long ones, as each costs as much as the longest
+        beside it."""
+        lengths = mask.sum(1)
+        short = rows & (lengths <= lengths[rows].max() / 2)
+        pictured = (ids == self.model.config.image_token_id).any(1)
+        losses = []
+        for some in (short, rows & ~short):
+            if not some.any():
+                continue
+            tokens, seen, asked = _trimmed(some, mask, ids, mask, labels)
+            embedded = self.model.get_input_embeddings()(tokens)
+            if (some & pictured).any():
+                pixels = pixel_values[some[pictured]].to(self.model.dtype)
+                pictures = self.model.model.get_image_features(pixels, return_dict=True).pooler_output
+                shown = (tokens == self.model.config.image_token_id)[..., None]
+                embedded = embedded.masked_scatter(shown, pictures.to(embedded.dtype))
+            said, next_words = asked[:, 1:] != IGNORED, asked[:, 1:]
+            scores = self.model.lm_head(self._states(embedded, seen)[said])
+            each = F.cross_entropy(scores.float(), next_words[said], reduction="none")
+            sums = torch.zeros(len(said), device=each.device).index_add(0, said.nonzero()[:, 0], each)
+            losses.append(sums / said.sum(1).clamp(min=1))
+        return torch.cat(losses).mean()
 
     def _states(self, embedded: Tensor, mask: Tensor) -> Tensor:
         model = self.model.model.language_model
@@ -227,13 +246,15 @@ def _train_tokenizer(
 
 @torch.no_grad()
 def validation_losses(learner: UnifiedLoss, lessons: Lessons, collate: Collator, batch: int) -> dict[str, float]:
-    """Mean cross entropy (nats a token) of words ("text") and codes ("picture"), and minus their sum."""
+    """Mean cross entropy (nats a token) of words ("text", examples counting alike) and codes ("picture"), and minus
+    their sum."""
     sums, weights = {"text": 0.0, "picture": 0.0}, {"text": 0, "picture": 0}
     device = device_for(learner)
     for begin in range(0, len(lessons), batch):
         made = collate([lessons[k] for k in range(begin, min(begin + batch, len(lessons)))])
         found = learner(**{name: value.to(device) for name, value in made.items()})
-        counts = {"text": int((made["labels"] != IGNORED).sum()), "picture": int(made["drawn"].sum())}
+        drawn = made["drawn"].any(1)
+        counts = {"text": int((~drawn).sum()), "picture": int(drawn.sum())}
         for name, count in counts.items():
             if count:
                 sums[name] += found[name].item() * count

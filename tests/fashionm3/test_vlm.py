@@ -213,6 +213,22 @@ def test_padding_changes_no_loss(chat, untrained):
     assert both == pytest.approx(sum(alone) / 2, rel=1e-4)
 
 
+def test_talks_of_all_lengths_count_alike(chat, untrained):
+    learner, collate = UnifiedLoss(untrained[1]).eval(), Collator(chat)
+    grids = [grid_of([squared(one, 48)], 96) for one in pieces(3)]
+    short = Example(chat.conversation([Turn("human", "it")], False, "Call: ask"))
+    seen = Example(chat.conversation([Turn("human", "Which?")], True, "Red hat."), grids[0])
+    long = Example(chat.conversation([Turn("human", "a coat " * 40)], True, "Navy wool coat " * 5), grids[1])
+    drawn = Example(chat.drawing("dress"), codes=np.arange(GRID * GRID))
+    longer = Example(chat.conversation([Turn("human", "shoes " * 60)], True, "White."), grids[2])
+    talks = [long, short, seen, longer]
+    with torch.no_grad():
+        alone = [learner(**collate([one]))["text"].item() for one in talks]
+        both = learner(**collate([long, short, drawn, seen, longer]))
+    assert both["text"].item() == pytest.approx(sum(alone) / len(alone), rel=1e-4)
+    assert both["loss"].item() == pytest.approx((both["text"] + both["picture"]).item())
+
+
 def test_pieces_of_held_out_outfits_are_held_out(folder):
     splits = split_items(folder)
     worn = {3, 7, 9, 0, 1, 4, 6, 8, 5, 2, 10}  # by training outfits, with a picture
