@@ -19,7 +19,8 @@ from seqllm.recommender import Hit, Recommender
 POOL = 200  # the most similar pieces among which an alternative is looked for
 WISHED = 100  # pieces of a completion without a wish
 RANK_OFFSET = 60
-FITTING = 0.25  # share of what may be shown that fits a wish well enough for something else to order it
+FITTING = 0.25  # share of what may be shown that fits a wish well enough to be put in order of price
+FINISHING = 0.5  # and to finish an outfit: with a smaller share too few of the pieces left hang together with the rest
 LONGEST = 500  # characters of a wish that are searched for
 
 
@@ -45,9 +46,9 @@ def selling(recommender: Recommender, allowed: np.ndarray, k: int, diversity: fl
     return [Hit(recommender.catalog[int(row)], float(score), why) for row, score, why in found]
 
 
-def fitting(allowed: np.ndarray, k: int) -> int:
+def fitting(allowed: np.ndarray, k: int, share: float = FITTING) -> int:
     """How many of the best by a wish fit it, where k of them are to be shown."""
-    return int(min(POOL, max(5 * k, FITTING * allowed.sum())))
+    return int(min(POOL, max(5 * k, share * allowed.sum())))
 
 
 def priced(catalog: Catalog, allowed: np.ndarray, order: str, k: int) -> np.ndarray:
@@ -89,7 +90,7 @@ def completing(
         return recommender.recommend(list(outfit), profile, wish or None, occasion, WISHED, allowed)
     if not (wish or occasion):
         return recommender.complete(list(outfit), slot, profile, WISHED, allowed)
-    fit = recommender.recommend([], profile, wish or None, occasion, fitting(allowed, k), allowed)
+    fit = recommender.recommend([], profile, wish or None, occasion, fitting(allowed, k, FINISHING), allowed)
     candidates = np.zeros_like(allowed)
     candidates[recommender.catalog.rows([hit.item.item_id for hit in fit])] = True
     return fused(recommender.complete(list(outfit), slot, profile, len(fit), candidates), fit)
