@@ -97,26 +97,31 @@ class EndpointReader:
         vocabulary: LabelVocabulary,
         occasions: Sequence[str] = (),
     ):
-        self.ask, self.built_in, self.catalog = ask, built_in, catalog
-        words = built_in.words
+        self.ask, self.built_in = ask, built_in
+        self._occasions, self._labels = _by_name(occasions), _by_name(vocabulary.labels)
+        self._schema = _Told.model_json_schema()
+        self._follow(catalog)
+        self._quiet_until = -math.inf
+
+    def _follow(self, catalog: Catalog) -> None:
+        self.catalog, words = catalog, self.built_in.words
         self._categories = _by_name(words.slot_of)
         self._values = {name: _by_name(values) for name, values in words.attributes.items()}
         self._names = _by_name(self._values)
-        self._occasions, self._labels = _by_name(occasions), _by_name(vocabulary.labels)
-        self._schema = _Told.model_json_schema()
         several = list(words.attributes.items())[:TOLD_NAMES]
         self._told = {
             "categories": list(words.slot_of)[:TOLD_CATEGORIES],
             "slots": sorted(set(words.slot_of.values())),
             "attributes": {name: list(values)[:TOLD_VALUES] for name, values in several},
-            "occasions": list(occasions),
-            "profile": list(vocabulary.labels),
+            "occasions": list(self._occasions.values()),
+            "profile": list(self._labels.values()),
             "changes": list(COMPARISONS),
         }
-        self._quiet_until = -math.inf
 
     def read(self, text: str, scene: Scene) -> Wish:
         """A message as a wish; never an error."""
+        if self.catalog is not self.built_in.references.catalog:  # which follows the shop's
+            self._follow(self.built_in.references.catalog)
         if time.monotonic() < self._quiet_until:
             return self._instead(text, scene, _UNREACHED)
         try:

@@ -10,7 +10,7 @@ import base64
 import functools
 import sys
 from collections.abc import Callable, Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 import uvicorn
 from mcp.server.mcpserver import MCPServer
@@ -30,6 +30,7 @@ from fashionm3.session import MESSAGE
 from fashionm3.sessions import Sessions
 from fashionm3.tools import MOST, SHOWN
 from fashionm3.uploads import MAX_BYTES, from_base64, small_jpeg
+from fashionm3.wish import ORDERS
 from fcn.errors import DresswellError
 
 BODY = MAX_BYTES * 4 // 3 + 2**20  # a picture as base64, and what else a request holds
@@ -49,6 +50,7 @@ Points = Annotated[
     dict[str, tuple[float, float]] | None,
     Field(description="where her joints are: COCO names (left_shoulder, right_hip ...) -> [x, y] in its pixels"),
 ]
+Order = Annotated[Literal[ORDERS], Field(description="in order of price those that fit best; else the best first")]
 Pictures = Annotated[bool, Field(description="also give the items' pictures")]
 
 
@@ -122,28 +124,29 @@ class ToolsOverMCP:
 
     def recommend(
         self, text: Text = "", history: Ids = (), profile: Labels = (), occasion: Text | None = None,
-        k: Count = SHOWN, limits: Limits | None = None, pictures: Pictures = False,
+        k: Count = SHOWN, limits: Limits | None = None, order: Order | None = None, pictures: Pictures = False,
     ) -> Annotated[CallToolResult, Found]:  # fmt: skip
         """What to show a person next: from her words, what she chose before (oldest first), what is known of her."""
-        return self._found(self.tools.recommend(text, history, profile, occasion, k=k, limits=limits), pictures)
+        found = self.tools.recommend(text, history, profile, occasion, k=k, limits=limits, order=order)
+        return self._found(found, pictures)
 
     def alternatives(
         self, item_id: ItemId,
         changes: Annotated[list[str], Field(max_length=20, description="'longer', 'cheaper', 'color=navy' ...")] = (),
         text: Text = "", profile: Labels = (), occasion: Text | None = None,
-        k: Count = SHOWN, limits: Limits | None = None, pictures: Pictures = False,
+        k: Count = SHOWN, limits: Limits | None = None, order: Order | None = None, pictures: Pictures = False,
     ) -> Annotated[CallToolResult, Found]:  # fmt: skip
         """Pieces like one of the catalogue that differ from it as `changes` say."""
-        found = self.tools.alternatives(item_id, changes, text, profile, occasion, k=k, limits=limits)
+        found = self.tools.alternatives(item_id, changes, text, profile, occasion, k=k, limits=limits, order=order)
         return self._found(found, pictures)
 
     def complete_outfit(
         self, outfit: Ids, slots: Annotated[list[str], Field(max_length=10)] = (), profile: Labels = (),
         text: Text = "", occasion: Text | None = None,
-        k: Count = SHOWN, limits: Limits | None = None, pictures: Pictures = False,
+        k: Count = SHOWN, limits: Limits | None = None, order: Order | None = None, pictures: Pictures = False,
     ) -> Annotated[CallToolResult, Found]:  # fmt: skip
         """Pieces that finish an outfit: of one slot the k best; of several (or all missing ones) the best of each."""
-        found = self.tools.complete_outfit(outfit, slots, profile, text, occasion, k=k, limits=limits)
+        found = self.tools.complete_outfit(outfit, slots, profile, text, occasion, k=k, limits=limits, order=order)
         return self._found(found, pictures)
 
     def score_outfit(self, outfit: Ids, profile: Labels = ()) -> OutfitScore:

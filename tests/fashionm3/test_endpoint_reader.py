@@ -57,6 +57,17 @@ def reader_of(address: str) -> EndpointReader:
     return EndpointReader(ChatEndpoint(address, "m", temperature=0, timeout=5), built_in, CATALOG, WORDS, ("wedding",))
 
 
+def test_it_is_told_of_a_shop_that_has_changed(model):
+    reader = reader_of(model.address)
+    kilt = Item("k", "Red kilt", "kilt", "bottom", None, {"pattern": "tartan"}, 50.0)
+    reader.built_in.follow(Catalog.from_items([kilt]), ("wedding",))
+    wanted = [{"name": "pattern", "values": ["tartan"]}, {"name": "color", "values": ["blue"]}]
+    answer = {"act": "REQUEST:GET", "tool": "recommend", "categories": ["kilt", "dress"], "attributes": wanted}
+    model.answers.append(json.dumps(answer))
+    wish = reader.read("a tartan kilt", SCENE)
+    assert wish.limits == Limits(categories=("kilt",), attributes={"pattern": ("tartan",)})
+
+
 def test_what_it_says_is_kept_in_the_shops_spelling(model):
     model.answers.append(json.dumps({
         "act": "INFORM:GET", "tool": "alternatives", "categories": ["dress"], "under_price": 80,

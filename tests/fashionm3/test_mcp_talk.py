@@ -119,11 +119,12 @@ def test_every_tool_of_the_talk_works_alone(server):
     found, priced = call(
         server,
         ("search", {"text": "dress", "k": 3, "pictures": True}),
-        ("recommend", {"text": "summer", "limits": {"categories": ["dress"], "under_price": 80}}),
+        ("recommend", {"text": "summer", "limits": {"categories": ["dress"], "under_price": 80}, "order": "dearest"}),
     )
     assert [part.type for part in found.content] == ["text"] + ["image"] * 3
     cards = priced.structured_content["items"]
     assert cards and all(card["price"] < 80 and card["category"] == "dress" for card in cards)
+    assert [card["price"] for card in cards] == sorted((card["price"] for card in cards), reverse=True)
     item = cards[0]["item_id"]
     same, whole, score, worn, drawn = call(
         server,
@@ -151,6 +152,7 @@ def test_every_tool_of_the_talk_works_alone(server):
         ("talk", {"text": "x" * 2001}, "2000"),
         ("search", {"text": "   "}, "words"),
         ("recommend", {"k": 1000}, "50"),
+        ("recommend", {"order": "prettiest"}, "cheapest"),
         ("score_outfit", {"outfit": ["nothing"]}, "catalogue"),
     ],
 )
