@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 from fashionm3.assistant import Assistant
@@ -19,11 +20,10 @@ def converse(
     assistant: Assistant, save: Path | None, out: Path, ask: Callable[[str], str] = input, say: Callable = print
 ) -> None:
     """Answer line by line until /quit or the end of the input. save: the talk is taken up from there, and kept there
-    after each answer. out: folder for the pictures made."""
+    after each answer. out: folder for the pictures made, beside those that are there."""
     session = assistant.adopt(Session.load(save)) if save is not None and save.exists() else assistant.start()
     say(HELP)
     mine: Upload | None = None
-    made = 0
     while True:
         try:
             line = ask("\n> ").strip()
@@ -41,11 +41,12 @@ def converse(
             *_, answer = assistant.stream(session, line, mine.jpeg if mine else None, kept=True)
             say(_written(answer))
             for name, png in _pictures(answer):
-                made += 1
-                path = out / f"{name}-{made}.png"
+                out.mkdir(parents=True, exist_ok=True)
+                path = next(path for n in count(1) if not (path := out / f"{name}-{n}.png").exists())
                 path.write_bytes(png)
                 say(f"  {path}")
             if save is not None:
+                save.parent.mkdir(parents=True, exist_ok=True)
                 session.save(save)
         except DresswellError as error:
             say(plain(error))

@@ -51,6 +51,17 @@ def test_talk_in_a_terminal(assistant, portrait, tmp_path):
     assert len(made) == 2 and all(Image.open(path).size[0] > 100 for path in made)
 
 
+def test_pictures_go_to_a_new_folder_beside_those_of_earlier_talks(assistant, portrait, tmp_path):
+    (tmp_path / "me.jpg").write_bytes(portrait[0])
+    lines, out = ["a dress", f"/picture {tmp_path / 'me.jpg'}", "try it on me"], tmp_path / "new" / "pictures"
+    first = re.findall(r"\S+\.png", held(assistant, lines, out, tmp_path / "kept" / "talk.json")[3])
+    before = {path: path.read_bytes() for path in out.iterdir()}
+    again = re.findall(r"\S+\.png", held(assistant, lines, out)[3])
+    assert len(before) == 2 and len({*first, *again}) == 4 == len(list(out.iterdir()))
+    assert all(path.read_bytes() == kept for path, kept in before.items())
+    assert (tmp_path / "kept" / "talk.json").is_file()
+
+
 def test_a_talk_in_a_terminal_goes_on_where_it_was(assistant, tmp_path):
     save = tmp_path / "talk.json"
     held(assistant, ["a dress under 77"], tmp_path, save)
