@@ -19,8 +19,8 @@ from seqllm.recommender import Hit, Recommender
 POOL = 200  # the most similar pieces among which an alternative is looked for
 WISHED = 100  # pieces of a completion without a wish
 RANK_OFFSET = 60
-FITTING = 0.25  # share of what may be shown that fits a wish well enough to be put in order of price
-FINISHING = 0.5  # and to finish an outfit: with a smaller share too few of the pieces left hang together with the rest
+FITTING = 0.25  # share of what may be shown that fits a wish well enough for something else to order it
+CLASHING = 0.3  # outfit score below which a piece comes after all others (the average outfit has .5)
 LONGEST = 500  # characters of a wish that are searched for
 
 
@@ -46,9 +46,9 @@ def selling(recommender: Recommender, allowed: np.ndarray, k: int, diversity: fl
     return [Hit(recommender.catalog[int(row)], float(score), why) for row, score, why in found]
 
 
-def fitting(allowed: np.ndarray, k: int, share: float = FITTING) -> int:
+def fitting(allowed: np.ndarray, k: int) -> int:
     """How many of the best by a wish fit it, where k of them are to be shown."""
-    return int(min(POOL, max(5 * k, share * allowed.sum())))
+    return int(min(POOL, max(5 * k, FITTING * allowed.sum())))
 
 
 def priced(catalog: Catalog, allowed: np.ndarray, order: str, k: int) -> np.ndarray:
@@ -82,18 +82,19 @@ def completing(
     allowed: np.ndarray, k: int,
 ) -> list[Hit]:  # fmt: skip
     """Allowed pieces of a slot, best first, k of which are to be shown: by the outfit's score; where she said what it
-    is for, those that fit that, by both. What it is for is judged without the outfit, whose pieces would turn the
-    ranking to what they are for themselves."""
+    is for, those that fit that, by both, and those that clash with the outfit last. What it is for is judged without
+    the outfit, whose pieces would turn the ranking to what they are for themselves."""
     if not allowed.any():
         return []
     if recommender.fcn is None:  # what was chosen together stands in for what hangs together
         return recommender.recommend(list(outfit), profile, wish or None, occasion, WISHED, allowed)
     if not (wish or occasion):
         return recommender.complete(list(outfit), slot, profile, WISHED, allowed)
-    fit = recommender.recommend([], profile, wish or None, occasion, fitting(allowed, k, FINISHING), allowed)
+    fit = recommender.recommend([], profile, wish or None, occasion, fitting(allowed, k), allowed)
     candidates = np.zeros_like(allowed)
     candidates[recommender.catalog.rows([hit.item.item_id for hit in fit])] = True
-    return fused(recommender.complete(list(outfit), slot, profile, len(fit), candidates), fit)
+    found = fused(recommender.complete(list(outfit), slot, profile, len(fit), candidates), fit)
+    return sorted(found, key=lambda hit: hit.score < CLASHING)
 
 
 def fused(first: Sequence[Hit], second: Sequence[Hit]) -> list[Hit]:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from fashionm3.catalogue_rows import CatalogueRows
 from fashionm3.changes import changes
-from fashionm3.choosing import by_price, fitting
+from fashionm3.choosing import CLASHING, by_price, completing, fitting
 from fashionm3.limits import Limits
 from fashionm3.tools import Tools
 from fcn import Item
@@ -180,6 +180,18 @@ def test_a_drawing_is_described_by_the_piece_and_what_shall_differ(tools):
 def test_results_are_json(tools):
     found = tools.recommend("dress")
     assert type(found).model_validate_json(found.model_dump_json()) == found
+
+
+def test_what_clashes_with_an_outfit_comes_last_whatever_the_occasion(tools):
+    catalog, mixed = tools.recommender.catalog, 0
+    allowed = np.array([catalog[row].slot == "shoes" for row in range(len(catalog))])
+    for row in [row for row in range(len(catalog)) if catalog[row].category == "dress"][:12]:
+        dress = [catalog[row].item_id]
+        scores = [hit.score for hit in completing(tools.recommender, dress, "shoes", None, "", "wedding", allowed, 4)]
+        clashing = [score < CLASHING for score in scores]
+        assert clashing == sorted(clashing)
+        mixed += any(clashing) and not all(clashing)
+    assert mixed
 
 
 def test_what_finishes_an_outfit_for_an_occasion_fits_the_occasion(tools):
