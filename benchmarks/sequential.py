@@ -33,9 +33,9 @@ class Sizes:
     dropout: float = 0.5
     negatives: int | None = 1024
     lr: float = 2e-3
-    epochs: int = 30
+    epochs: int = 60
     batch: int = 64
-    patience: int = 3
+    patience: int = 10
 
 
 class SequentialModel(nn.Module):
