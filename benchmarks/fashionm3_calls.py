@@ -8,12 +8,12 @@ from collections.abc import Sequence
 
 import torch
 
-from fashionm3.calls import calls_of, line
-from fashionm3.dialogues import Dialogue, Turn
+from fashionm3.calls import calls_of
+from fashionm3.dialogues import Dialogue
 from fashionm3.orders import order
 from fashionm3.vlm import FashionVLM
 from fashionm3.vlm_base import new_base
-from fashionm3.vlm_data import Collator, Example
+from fashionm3.vlm_data import Collator, Example, call_example
 from fashionm3.vlm_training import UnifiedLoss
 from fcn.training import fit
 from fcn.types import Item
@@ -36,7 +36,7 @@ class Noted(torch.utils.data.Dataset):
         told, call = rng.choice(self.noted) if rng.random() < NOTED else order(rng, self.items)
         first, *words = told.split(" ")
         told = " ".join([first, *(word for word in words if rng.random() >= DROPPED)])
-        return Example(self.vlm.chat.conversation([Turn("human", told)], False, line(call)))
+        return call_example(self.vlm.chat, told, call)
 
 
 def trained(talks: Sequence[Dialogue], items: Sequence[Item], seed: int = 0) -> FashionVLM:

@@ -33,7 +33,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks import fashionm3_calls  # noqa: E402
 from benchmarks.report import write_report  # noqa: E402
-from fashionm3.calls import CALLS, call_of  # noqa: E402
+from fashionm3.calls import CALLS, call_of, scenes  # noqa: E402
 from fashionm3.catalogue_words import plain, tokens  # noqa: E402
 from fashionm3.changes import told  # noqa: E402
 from fashionm3.dialogues import Dialogue, Turn  # noqa: E402
@@ -100,14 +100,10 @@ def true_slots(slots: dict) -> set[tuple[str, str]]:
 
 def read_dialogue(reader: Reader, dialogue: Dialogue) -> list[tuple[Wish, set[tuple[str, str]]]]:
     """The wish of each human turn and the slots that hold after it."""
-    scene, held, read = Scene(), set(), []
-    for turn in dialogue.turns:
-        if turn.speaker == "gpt":
-            shown = (*scene.shown, turn.items) if turn.items else scene.shown
-            scene = Scene(shown, turn.items[0] if len(turn.items) == 1 else None, (), scene.limits,
-                          asking=turn.act == "REQUEST:DISAMBIGUATE")  # fmt: skip
-            continue
-        wish = reader.read(turn.text, scene)
+    held, read = set(), []
+    for turn, scene in scenes(dialogue):
+        limits = Limits(categories=tuple(v for n, v in held if n == TYPE))
+        wish = reader.read(turn.text, replace(scene, limits=limits))
         said = slots_of(wish)
         if wish.act == "INFORM:REFINE":
             said |= {pair for pair in held if pair[0] not in {name for name, _ in said}}
@@ -117,7 +113,6 @@ def read_dialogue(reader: Reader, dialogue: Dialogue) -> list[tuple[Wish, set[tu
             said = set()
         if wish.act == "INFORM:DISAMBIGUATE" and not wish.asked:  # it answers what she asked for before
             wish = replace(wish, asked=read[-1][0].asked if read else ())
-        scene = Scene(scene.shown, scene.focus, (), Limits(categories=tuple(v for n, v in held if n == TYPE)))
         read.append((wish, said))
     return read
 

@@ -12,9 +12,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import os
 import random
-import socket
 import subprocess
 import sys
 import threading
@@ -29,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.report import write_report  # noqa: E402
+from benchmarks.serving import page_served  # noqa: E402
 from fashionm3.landmarks import drawn_figure  # noqa: E402
 
 FOLLOWING = (
@@ -140,18 +139,8 @@ def main() -> None:
     parser.add_argument("--pause", type=float, default=5, help="seconds between two messages (default %(default)s)")
     parser.add_argument("--print-only", action="store_true", help="leave benchmarks/results alone")
     given = parser.parse_args()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    words = [sys.executable, "-m", "fashionm3", "app", "--recommender", given.recommender, "--data", given.data]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    server = subprocess.Popen([*map(str, words), "--port", str(port)], env=environment, stdout=subprocess.DEVNULL)
-    address = f"http://127.0.0.1:{port}"
-    try:
+    with page_served(given.recommender, given.data) as (server, address):
         figures, tally = measure(server, address, given)
-    finally:
-        server.terminate()
-        server.wait(30)
     for what, count in tally.errors.most_common(20):
         print(f"{count} x {what}", file=sys.stderr)
     for what in tally.crossings[:20]:
@@ -171,14 +160,6 @@ def main() -> None:
 
 
 def measure(server: subprocess.Popen, address: str, given: argparse.Namespace) -> tuple[dict[str, float], Tally]:
-    for _ in range(600):
-        if server.poll() is not None:
-            raise SystemExit("the server ended at once")
-        try:
-            requests.get(address, timeout=5)
-            break
-        except requests.ConnectionError:
-            time.sleep(0.2)
     stream = io.BytesIO()
     drawn_figure()[0].save(stream, "JPEG")
     tally, until = Tally(), time.monotonic() + 60 * given.minutes

@@ -10,8 +10,6 @@ from __future__ import annotations
 import base64
 import io
 import shutil
-import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -25,6 +23,10 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+from benchmarks.serving import page_served  # noqa: E402
+
 DEMO = HERE.parent / "runs" / "demo"
 PAGE = DEMO / "report.html"
 PICTURES = {"fit.png": "#fit .grid3", "mend.png": "#mend .mend", "next.png": "#next .person"}  # file: what of the page
@@ -43,19 +45,11 @@ def keep(png: bytes, name: str) -> None:
 
 def talk(browser: webdriver.Chrome) -> None:
     """talk.png: the page after TALK."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "fashionm3", "app", "--recommender", DEMO / "seqllm", "--data", DEMO / "data"]
-    server = subprocess.Popen([*map(str, command), "--port", str(port)], cwd=HERE.parent)
-    try:
-        end = time.monotonic() + SECONDS
-        while socket.socket().connect_ex(("127.0.0.1", port)) and time.monotonic() < end:
-            time.sleep(0.5)
+    with page_served(DEMO / "seqllm", DEMO / "data") as (_, address):
         wait = WebDriverWait(browser, SECONDS)
         size = {"width": 1180, "height": 678, "deviceScaleFactor": 1, "mobile": False}
         browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-        browser.get(f"http://127.0.0.1:{port}")
+        browser.get(address)
         wait.until(lambda one: one.execute_script("return !!window.dresswell?.send"))
         for count, text in enumerate(TALK, 1):
             browser.find_element("css selector", "#message").send_keys(text, Keys.ENTER)
@@ -67,9 +61,6 @@ def talk(browser: webdriver.Chrome) -> None:
             "return [...document.querySelectorAll('#talk .newest img')].slice(0, 3).every(i => i.naturalWidth)"))
         time.sleep(1)  # pictures fade in
         keep(browser.get_screenshot_as_png(), "talk.png")
-    finally:
-        server.terminate()
-        server.wait(20)
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ What a call works on (limits, pieces, prices) is read from the message itself an
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from fashionm3.dialogues import Dialogue, Turn
 from fashionm3.naming import named
@@ -63,14 +64,14 @@ def call_of(turn: Turn) -> str | None:
 
 def scenes(talk: Dialogue) -> Iterator[tuple[Turn, Scene]]:
     """The person's turns, each with what the assistant knows when it hears it."""
-    outfit, shown, asking = tuple(piece.item_id for piece in talk.partial_outfit), (), False
+    scene = Scene(outfit=tuple(piece.item_id for piece in talk.partial_outfit))
     for turn in talk.turns:
         if turn.speaker == "human":
-            focus = shown[-1][0] if shown and len(shown[-1]) == 1 else None
-            yield turn, Scene(shown, focus, outfit, asking=asking)
+            yield turn, scene
         else:
-            shown = (*shown, turn.items) if turn.items else shown
-            asking = turn.act == "REQUEST:DISAMBIGUATE"
+            shown = (*scene.shown, turn.items) if turn.items else scene.shown
+            focus = turn.items[0] if len(turn.items) == 1 else None
+            scene = replace(scene, shown=shown, focus=focus, asking=turn.act == "REQUEST:DISAMBIGUATE")
 
 
 def calls_of(talk: Dialogue) -> Iterator[tuple[str, str]]:

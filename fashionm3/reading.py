@@ -13,9 +13,10 @@ from fashionm3 import amounts, facts, kinds, opinions
 from fashionm3.bindings import Bindings
 from fashionm3.calls import DOING
 from fashionm3.catalogue_words import CatalogueWords, Named, Token, plain, tokens
-from fashionm3.changes import compared, steps_from
+from fashionm3.changes import compared
 from fashionm3.fashion_words import FILLERS, NEEDS_NOUN
 from fashionm3.intents import doing, form
+from fashionm3.lengths import lengths
 from fashionm3.profile_words import ProfileWords
 from fashionm3.references import Reference, References
 from fashionm3.scopes import NEGATORS, lifted, liked, refuses, softened
@@ -28,13 +29,6 @@ NEAR = 120  # characters around a piece in which something may be said of it
 _MUST = re.compile(r"\b(?:only|must|has to be|have to be|needs to be|strictly)\b")
 _TAKES_PIECE = ("try_on", "draw", "score", "compare", "cart", "complete", "similar")
 _TAKES_ONE = ("try_on", "draw", "score", "compare", "cart")  # "the cheapest" is then a piece
-_AS_LENGTH = re.compile(
-    r"\b(?P<what>mini|knee|midi|calf|ankle|maxi|floor)(?:[ -]length)?(?: or |/| and )"
-    r"(?P<way>longer|shorter|below|above)\b|"
-    r"\b(?P<side>below|above) the knee\b|"
-    r"\b(?P<not>(?:not?|nothing|isn't|never)(?: \w+)? (?:too|so|very|that) )?(?P<how>long|short)\b"
-    r"(?![ -](?:sleeve|sleeved|hair))"
-)
 _FINISHED = re.compile(r"\b(?:finish|complete|round off|top off|round out)\b[^.;!?]*$")
 _HAS = re.compile(
     r"\b(?:i(?:'m| am) (?:already )?wearing|i (?:already )?(?:have|own|bought)|i've (?:already )?got) "
@@ -43,7 +37,6 @@ _HAS = re.compile(
 )
 _SIZED = {"small": "S", "medium": "M", "large": "L"}
 _DEARER = re.compile(r"\b(?:more expensive|pricier|dearer|more exclusive|higher (?:priced?|end))\b")
-_WANTS_LENGTH = re.compile(r"\b(?:a|an|the|some|any|something|anything|nice|pretty|really|very|in|is|be|want|need) $")
 
 
 @dataclass(frozen=True)
@@ -211,27 +204,10 @@ class Reading:
         return frozenset(name for name, _, _ in found) | ({"dearer"} if dearer else set())
 
     def _lengths(self) -> None:
-        """ "Not too long", "knee-length or shorter", "a long dress" as the catalogue's values of length."""
         for name in self.words.names("length")[:1]:
-            values = list(self.words.attributes[name])
-            for match in _AS_LENGTH.finditer(self.left):
-                if match["what"]:
-                    longer = match["way"] in ("longer", "below")
-                    some, key = steps_from("length", match["what"], values, longer), "attributes"
-                elif match["side"]:
-                    bound = {"below": "midi", "above": "mini"}[match["side"]]
-                    some, key = steps_from("length", bound, values, match["side"] == "below"), "attributes"
-                elif match["not"]:
-                    bound = {"long": "ankle", "short": "mini"}[match["how"]]
-                    some, key = steps_from("length", bound, values, match["how"] == "long"), "not_attributes"
-                elif _WANTS_LENGTH.search(self.left[: match.start()]):
-                    bound = {"long": "ankle", "short": "mini"}[match["how"]]
-                    some, key = steps_from("length", bound, values, match["how"] == "long"), "attributes"
-                else:
-                    continue
-                if some:
-                    self._hold(key, name, some)
-                    self._take(*match.span())
+            for one in lengths(self.left, list(self.words.attributes[name])):
+                self._hold("not_attributes" if one.refused else "attributes", name, one.values)
+                self._take(one.start, one.end)
 
     def _mentions(self) -> list[_Mention]:
         found: list[_Mention] = []

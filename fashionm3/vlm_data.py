@@ -139,6 +139,11 @@ class Example:
     codes: np.ndarray | None = None
 
 
+def call_example(chat: ChatFormat, told: str, call: str) -> Example:
+    """What the model is told (fashionm3.calls.heard), answered by a call."""
+    return Example(chat.conversation([Turn("human", told)], False, calls.line(call)))
+
+
 class Lessons(torch.utils.data.Dataset):
     """Examples drawn at random, `size` an epoch, in the shares of SHARES; other wordings each time.
 
@@ -178,7 +183,7 @@ class Lessons(torch.utils.data.Dataset):
         """What is wanted of the assistant: by the notes of a talk, or a message that such talks have not."""
         noted = list(calls.calls_of(self.any_talk(rng))) if self.talks and rng.random() < NOTED else []
         told, call = rng.choice(noted) if noted else order(rng, self.items)
-        return Example(self.chat.conversation([Turn("human", told)], False, calls.line(call)))
+        return call_example(self.chat, told, call)
 
     def draw(self, place: int, rng: random.Random) -> Example:
         prompt = self.chat.drawing(caption(self.items[place], rng))

@@ -13,7 +13,7 @@ from PIL import Image
 from fashionm3 import calls, orders
 from fashionm3.__main__ import main
 from fashionm3.assistant import Assistant
-from fashionm3.calls import CALLS, call_of, calls_of, heard, line, scenes
+from fashionm3.calls import CALLS, call_of, calls_of, heard, scenes
 from fashionm3.dialogue_building import DialogueBuilder
 from fashionm3.dialogues import Dialogue, Piece, Turn
 from fashionm3.intents import ACTS
@@ -21,7 +21,7 @@ from fashionm3.model_reader import ModelReader
 from fashionm3.tools import Tools
 from fashionm3.vlm import FashionVLM
 from fashionm3.vlm_base import new_base
-from fashionm3.vlm_data import Collator, Example
+from fashionm3.vlm_data import Collator, call_example
 from fashionm3.vlm_training import UnifiedLoss
 from fashionm3.wish import TOOLS, Scene
 from fcn import DataFolder, Item
@@ -42,7 +42,7 @@ def taught(pairs: list[tuple[str, str]]) -> FashionVLM:
     """A small model that has learnt these (what it is told, the call) by heart."""
     processor, model = new_base([told for told, _ in pairs] * 5)
     vlm = FashionVLM(processor, model, 120)
-    lessons = [Example(vlm.chat.conversation([Turn("human", told)], False, line(call))) for told, call in pairs]
+    lessons = [call_example(vlm.chat, told, call) for told, call in pairs]
     batch, learner = Collator(vlm.chat)(lessons), UnifiedLoss(model.train().requires_grad_(True))
     optimizer = torch.optim.AdamW(model.parameters(), 2e-3)
     for _ in range(60):
